@@ -1,0 +1,71 @@
+// The system calls of this course, as section 2 of the manual spells them: import * as linux from '#linux'.
+export { LinuxError } from './error.ts';
+export { _exit } from './exit.ts';
+export { execvp, execvpe } from './exec.ts';
+export { clone, fork } from './fork.ts';
+export { gethostname, sethostname } from './hostname.ts';
+export {
+  makedev,
+  mknod,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+  umask,
+} from './mknod.ts';
+export {
+  MNT_DETACH,
+  MNT_EXPIRE,
+  MNT_FORCE,
+  mount,
+  MS_BIND,
+  MS_MOVE,
+  MS_NOATIME,
+  MS_NODEV,
+  MS_NOEXEC,
+  MS_NOSUID,
+  MS_PRIVATE,
+  MS_RDONLY,
+  MS_REC,
+  MS_RELATIME,
+  MS_REMOUNT,
+  MS_SHARED,
+  MS_SILENT,
+  MS_SLAVE,
+  MS_STRICTATIME,
+  MS_UNBINDABLE,
+  umount,
+  umount2,
+  UMOUNT_NOFOLLOW,
+} from './mount.ts';
+export {
+  CLONE_NEWCGROUP,
+  CLONE_NEWIPC,
+  CLONE_NEWNET,
+  CLONE_NEWNS,
+  CLONE_NEWPID,
+  CLONE_NEWUSER,
+  CLONE_NEWUTS,
+  setns,
+  unshare,
+} from './namespace.ts';
+export { getpid } from './pid.ts';
+export { chroot, pivot_root } from './root.ts';
+export {
+  kill,
+  SIGCHLD,
+  SIGCONT,
+  SIGHUP,
+  SIGINT,
+  SIGKILL,
+  SIGPIPE,
+  SIGQUIT,
+  SIGSTOP,
+  SIGTERM,
+} from './signal.ts';
+export { setgid, setgroups, setuid } from './user.ts';
+export { __WALL, type ExitStatus, waitpid, WCONTINUED, WNOHANG, WUNTRACED } from './wait.ts';

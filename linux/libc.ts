@@ -1,0 +1,31 @@
+// The C library, opened once. Everything in this folder reaches the kernel through it.
+import koffi from 'koffi';
+
+if (process.platform !== 'linux') {
+  throw new Error(
+    `the system calls of Linux are not here: this is ${process.platform}. Start the workshop's virtual machine with: vagrant up`,
+  );
+}
+
+/** A C function as koffi calls it. */
+export type CFunction = (...args: unknown[]) => number;
+
+const library = koffi.load('libc.so.6');
+
+/** Declares a function of the C library by its C prototype. */
+export function libc(prototype: string): CFunction {
+  return library.func(prototype) as CFunction;
+}
+
+const strerrorOf = library.func('const char *strerror(int errnum)') as (errnum: number) => string;
+
+/** The number of the last error. Only true right after the call that failed: any other call may change it. See errno(3). */
+export function errno(): number {
+  return koffi.errno();
+}
+
+/** The C library's sentence for an error number, as strace and perror print it. See strerror(3). */
+export function strerror(errnum: number): string {
+  return strerrorOf(errnum);
+}
+
