@@ -1,6 +1,5 @@
 // What a failed system call throws.
-import { getSystemErrorName } from 'node:util';
-import { libc, strerror } from './libc.ts';
+import { libc, strerror, strerrorname } from './libc.ts';
 
 const geteuid = libc('unsigned int geteuid()');
 
@@ -20,7 +19,7 @@ export class LinuxError extends Error {
   readonly args: readonly unknown[];
 
   constructor(syscall: string, errno: number, args: readonly unknown[], shown: readonly string[]) {
-    const code = errorName(errno);
+    const code = strerrorname(errno);
     const advice = adviceFor(syscall, code);
     super(
       `${syscall}(${shown.join(', ')}) failed: ${code}: ${strerror(errno)}` +
@@ -34,11 +33,6 @@ export class LinuxError extends Error {
   }
 }
 
-/** The name of an error number: `ENOENT` for 2. */
-export function errorName(errno: number): string {
-  return getSystemErrorName(-errno);
-}
-
 /** A sentence on what usually causes this error in this call; empty where there is no usual cause. */
 function adviceFor(syscall: string, code: string): string {
   if (code === 'EPERM') {
@@ -50,7 +44,7 @@ function adviceFor(syscall: string, code: string): string {
     return 'new_root must be a mount point, and not the mount that is the root already.';
   }
   if (syscall === 'pivot_root' && code === 'EINVAL') {
-    return 'pivot_root refuses a new_root, or a parent of it, that is a shared mount, and a put_old that is not below new_root.';
+    return 'pivot_root refuses a new_root that is no mount point, a new_root or a parent of it that is a shared mount, and a put_old that is not below new_root.';
   }
   if ((syscall === 'umount' || syscall === 'umount2') && code === 'EINVAL') {
     return 'The target is not a mount point.';

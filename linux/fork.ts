@@ -4,6 +4,7 @@
 // V8 asks the kernel to leave its heap out of children (MADV_DONTFORK), so each fork first takes that back;
 // and V8's helper threads do not exist in the child, so Node must run without them: two flags on its command line.
 import fs from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { flagBits } from './argument.ts';
 import { failed, showFlags } from './call.ts';
@@ -39,8 +40,8 @@ const cloneFlagBits = Object.values(cloneFlags).reduce((bits, flag) => (bits | f
  * Makes a child process, a copy of this one. Returns twice: the child's pid in the parent, 0 in the child.
  *
  * The child must end in execvp or _exit, and may only use synchronous calls. Whatever else it does to end is made into
- * an _exit: an uncaught error is printed and becomes status 1, process.exit keeps its status, and coming back to the
- * event loop says so and becomes status 1. See fork(2).
+ * an _exit with status 1, and says so on stderr with its stack: an uncaught error, process.exit, coming back to the
+ * event loop. See fork(2).
  *
  * @throws LinuxError EAGAIN where there are too many processes
  * @throws Error where node was started without the flags that make this safe
@@ -175,9 +176,18 @@ function becomeChild(name: string): void {
     leave(1, describe, 'uncaught error');
   });
   // The parent's handlers of 'exit' are not run: they would clean up what the parent still uses.
-  process.exit = (code) => leave(Number(code ?? process.exitCode ?? 0) & 0xff, process.exit, 'process.exit');
-  process.abort = () => leave(1, process.abort, 'process.abort');
+  process.exit = () => exitInChild('process.exit', process.exit);
+  process.abort = () => exitInChild('process.abort', process.abort);
   setImmediate(() => fellOff('the child went on to the end of the program'));
+}
+
+function exitInChild(name: string, called: () => never): never {
+  const error = new Error(
+    `${name} in the child process ${process.pid}: it would shut down a Node that is not whole here. A child ends in _exit.`,
+  );
+  Error.captureStackTrace(error, called);
+  say(`${describe(error)}\n`);
+  return leave(1, exitInChild, name);
 }
 
 function fellOff(how: string): never {
@@ -188,10 +198,20 @@ function fellOff(how: string): never {
   return leave(1, fellOff, 'fell off the end');
 }
 
+const here = pathToFileURL(import.meta.dirname).href + '/';
+
+/** The error, where it came from in the program, and its causes. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return inspect(error);
+  const stack = (error.stack ?? String(error)).split('\n').filter((line) => !isOutsideProgram(line));
   const cause = error.cause === undefined ? '' : `\nCaused by: ${describe(error.cause)}`;
-  return (error.stack ?? String(error)) + cause;
+  return stack.join('\n') + cause;
+}
+
+/** Whether a line of a stack is about a place in Node or in this folder: whoever reads it wrote neither. */
+function isOutsideProgram(line: string): boolean {
+  const place = /^ +at (?:.*\()?([^()]*)\)?$/.exec(line)?.[1] ?? '';
+  return /^(?:async )?node:/.test(place) || place.startsWith(here);
 }
 
 function say(message: string): void {

@@ -21,7 +21,8 @@ export function chroot(path: string): void {
  *
  * @param new_root a mount point that is not shared
  * @param put_old a directory at or below new_root
- * @throws LinuxError EBUSY where new_root is no mount point or is the root already; EINVAL where a mount is shared
+ * @throws LinuxError EBUSY where new_root is on the mount that is the root already; EINVAL where it is no mount point of
+ *   another one, where a mount is shared, and where put_old is not below new_root
  */
 export function pivot_root(new_root: string, put_old: string): void {
   const args = [text('pivot_root', 'new_root', new_root), text('pivot_root', 'put_old', put_old)];

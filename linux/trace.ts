@@ -4,8 +4,7 @@
 // so a program that the workshop executes does not inherit it.
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { errorName } from './error.ts';
-import { libc } from './libc.ts';
+import { libc, strerrorname } from './libc.ts';
 
 /** One line of a trace: a system call that was made, or is about to be made. */
 export type TraceLine = {
@@ -74,7 +73,7 @@ export function record(
     args,
     phase: outcome.phase,
     result: outcome.phase === 'done' && !failed ? outcome.result : null,
-    errno: failed ? errorName(outcome.errno) : null,
+    errno: failed ? strerrorname(outcome.errno) : null,
     ...callSite(caller),
     note,
   };

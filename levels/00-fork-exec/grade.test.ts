@@ -1,0 +1,205 @@
+// What must be true of level 00.
+import { constants } from 'node:os';
+import { grade } from '#grading';
+import { isNode, holdStill } from '#grading/run';
+import { findCall, inChild, showCall, showEnd } from '#grading/finding';
+import { misconceptions } from '#grading/misconceptions/00-fork-exec';
+import { pick, randomWord } from '#grading/random';
+
+const { scenario, check } = grade('00-fork-exec', misconceptions);
+
+const { holdWord, script } = holdStill();
+const held = scenario({ args: ['sh', '-c', script], holdWord, reproduce: 'sleep 60' });
+
+const printer = `print-${randomWord()}`;
+const printedWords = ['two  words', '', '*', '$HOME "quoted"', `-${randomWord()}`];
+const named = scenario({
+  args: [printer, ...printedWords],
+  path: [`/opt/${randomWord()}`, '/opt/boxwright/bin'],
+  files: { [`/opt/boxwright/bin/${printer}`]: { text: '#!/bin/sh\nprintf "[%s]\\n" "$@"\n', mode: 0o755 } },
+  reproduce: `printf '[%s]\\n' 'two  words' '' '*' '$HOME "quoted"'`,
+});
+
+const code = pick([3, 7, 42, 99, 200, 255]);
+const exiting = scenario({ args: ['sh', '-c', `exit ${code}`], reproduce: `sh -c 'exit ${code}'` });
+
+const signal = pick(['KILL', 'TERM', 'HUP'] as const);
+const number = constants.signals[`SIG${signal}`];
+const killed = scenario({ args: ['sh', '-c', `kill -${signal} $$`], reproduce: `sh -c 'kill -${signal} $$'` });
+
+const missing = scenario({ args: [`no-such-${randomWord()}`], reproduce: 'no-such-command' });
+
+const plain = `/opt/boxwright/${randomWord()}.txt`;
+const notExecutable = scenario({
+  args: [plain],
+  files: { [plain]: { text: 'not a program\n', mode: 0o644 } },
+  reproduce: '/etc/passwd',
+});
+
+check('00.1', 'the command runs in a child process of box.ts', {
+  of: held,
+  why: 'A command runs in a process of its own, and fork is how a process makes another. Without it there is nothing for the next steps to work on.',
+  man: 'fork(2)',
+  holds({ during, exitCode, trace, ...run }) {
+    const expected = 'a process that runs the command, made by box.ts with fork, while box.ts is still there';
+    const command = during?.commands[0];
+    if (command === undefined) {
+      return { expected, actual: `the command never ran: ${showEnd({ ...run, during, exitCode, trace })}` };
+    }
+    const runtime = during!.runtime;
+    // Node catches SIGCHLD only for its own child_process: then fork was not box.ts's.
+    if (runtime?.catches.includes(constants.signals.SIGCHLD) === true) {
+      return {
+        expected,
+        actual: 'the process was made by Node (child_process), not by a fork of box.ts',
+        evidence: [`/proc/${runtime.innerPid}/status: SigCgt holds SIGCHLD, as only child_process needs it`],
+      };
+    }
+    if (runtime !== null && runtime.pid === command.pid) {
+      return {
+        expected,
+        actual: `process ${command.innerPid}, which was box.ts, has become the command itself`,
+        evidence: [`/proc/${command.innerPid}/exe -> ${command.exe}`],
+      };
+    }
+    if (!trace.some(({ call, result }) => (call === 'fork' || call === 'clone') && result !== null)) {
+      return { expected, actual: 'the command runs, but box.ts made no process with fork' };
+    }
+    return undefined;
+  },
+});
+
+check('00.2', 'the child has become the command', {
+  of: held,
+  needs: ['00.1'],
+  why: 'execvp replaces the program of the process that calls it: the pid stays, the program is another. Nothing of box.ts is left in that process.',
+  man: 'execve(2)',
+  holds(run) {
+    const { commands, runtime, processes } = run.during!;
+    const command = commands[0]!;
+    const expected = 'one process for the command, directly below box.ts, with no Node in it';
+    const forks = run.trace.filter(({ call, result }) => (call === 'fork' || call === 'clone') && result !== null);
+    if (runtime !== null && command.ppid !== runtime.pid) {
+      const between = processes.find(({ pid }) => pid === command.ppid);
+      return {
+        expected,
+        actual: `between box.ts and the command stands process ${between?.innerPid ?? '?'}: ${between?.argv[0] ?? 'gone'}`,
+        evidence: processes.map(({ innerPid, exe, argv }) => `${innerPid} ${exe} ${argv.slice(-3).join(' ').slice(0, 40)}`),
+        at: forks[0],
+      };
+    }
+    const nodes = processes.filter(({ exe, pid, state }) => isNode(exe) && pid !== runtime?.pid && state !== 'Z');
+    if (nodes.length > 0) {
+      return {
+        expected,
+        actual: `${nodes.length + 1} processes still run box.ts`,
+        evidence: nodes.map(({ innerPid, exe }) => `/proc/${innerPid}/exe -> ${exe}`),
+        at: forks[0],
+      };
+    }
+    if (commands.length === 1) return undefined;
+    return { expected, actual: `${commands.length} processes run it`, at: forks.at(-1) };
+  },
+});
+
+check('00.3', 'it is found through PATH, and its arguments arrive unchanged', {
+  of: named,
+  needs: ['00.1'],
+  why: 'The command is a list of words, and stays one: nothing may split, join or expand them again. A name without a slash is looked for in the folders of PATH.',
+  man: 'execvp(3)',
+  holds(run) {
+    const wanted = printedWords.map((word) => `[${word}]`).join('\n') + '\n';
+    if (run.stdout === wanted) return undefined;
+    const expected = `the program ${printer}, from a folder in PATH, with the arguments ${JSON.stringify(printedWords)}`;
+    const got = run.stdout.split('\n').filter(Boolean);
+    return {
+      expected,
+      actual: got.length === 0 ? `nothing was printed, and ${showEnd(run)}` : `it printed ${got.join(' ')}`,
+      evidence: run.trace.filter(({ call }) => call.startsWith('exec')).map(showCall),
+      at: findCall(run, ['execvp', 'execvpe']),
+    };
+  },
+});
+
+check('00.4', 'box.ts waits until the command has ended', {
+  of: held,
+  needs: ['00.2'],
+  why: 'A parent that does not wait is gone while its child still runs, and whoever started it takes the silence for the end. A child that nobody waits for stays as a zombie.',
+  man: 'waitpid(2)',
+  holds(run) {
+    const { runtime, commands } = run.during!;
+    const command = commands[0]!;
+    const expected = `box.ts still there while the command (process ${command.innerPid}) runs, and no process left at the end`;
+    if (runtime === null) {
+      return {
+        expected,
+        actual: `box.ts was gone while process ${command.innerPid} was still running`,
+        evidence: [`process ${command.innerPid}: ${command.argv[0]}, state ${command.state}, parent ${command.ppid === 0 ? 'none' : 'PID 1'}`],
+        at: findCall(run, ['fork', 'clone']),
+      };
+    }
+    const zombies = run.left.filter(({ state }) => state === 'Z');
+    if (run.timedOut || run.left.length > 0) {
+      return {
+        expected,
+        actual: zombies.length > 0 ? `process ${zombies[0]!.innerPid} has ended and nobody waited for it: a zombie` : `afterwards ${run.left.length} processes were left`,
+        evidence: run.left.map(({ innerPid, state, argv }) => `process ${innerPid}, state ${state}: ${argv.join(' ').slice(0, 50)}`),
+      };
+    }
+    return undefined;
+  },
+});
+
+check('00.5', 'its exit status is reported as it is, a signal as 128 + n', {
+  of: exiting,
+  needs: ['00.4'],
+  why: 'The status is all that a caller learns of a command. waitpid tells an exit code or a signal, never both; shells report a signal n as 128 + n.',
+  man: 'waitpid(2)',
+  holds(run) {
+    const wait = findCall(run, 'waitpid', ({ phase }) => phase === 'done');
+    if (run.exitCode !== code) {
+      return { expected: `status ${code}, as the command's`, actual: showEnd(run), at: wait };
+    }
+    const other = killed.run!;
+    if (other.exitCode === 128 + number) return undefined;
+    return {
+      expected: `status ${128 + number} for a command that SIG${signal} (${number}) ended`,
+      actual: showEnd(other),
+      evidence: [`${killed.scenario.reproduce}: ${showEnd(other)}`],
+      at: findCall(other, 'waitpid', ({ phase }) => phase === 'done'),
+    };
+  },
+});
+
+check('00.6', 'a command that cannot start gives 127 or 126, and the child ends there', {
+  of: missing,
+  needs: ['00.2'],
+  why: 'When execvp throws, the child is still a copy of box.ts, on its way into the code that follows. It must say why on stderr, and end itself: with 127 where the command is not found, with 126 where it cannot be executed.',
+  man: '_exit(2)',
+  holds(run) {
+    const exec = findCall(run, ['execvp', 'execvpe'], ({ errno }) => errno !== null);
+    const second = findCall(run, ['waitpid', 'fork', 'clone'], inChild);
+    if (second !== undefined) {
+      return {
+        expected: 'that only the first process runs what follows the fork',
+        actual: `the child went on: it called ${second.call} too, and ${showEnd(run)}`,
+        evidence: run.trace.map(showCall),
+        at: second,
+      };
+    }
+    if (run.exitCode !== 127) {
+      return { expected: 'status 127 for a command that is not found', actual: showEnd(run), evidence: run.trace.map(showCall), at: exec };
+    }
+    if (run.stderr.trim() === '') {
+      return { expected: 'a line on stderr that says why', actual: 'stderr is empty', at: exec };
+    }
+    const other = notExecutable.run!;
+    if (other.exitCode === 126) return undefined;
+    return {
+      expected: 'status 126 for a file that is not executable',
+      actual: showEnd(other),
+      evidence: other.trace.map(showCall),
+      at: findCall(other, ['execvp', 'execvpe']),
+    };
+  },
+});

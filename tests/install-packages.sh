@@ -1,0 +1,32 @@
+#!/bin/sh
+# Installs the Debian packages that the workshop's own tests need, as far as they are missing.
+set -eu
+
+# util-linux: the sandboxes (unshare), a terminal (script), a user without privileges (setpriv)
+packages='util-linux procps tmux gcc libc6-dev'
+
+# arm64 on another machine: an emulator for programs, what Node links to, and the C headers
+if [ "$(dpkg --print-architecture)" != arm64 ]; then
+  packages="$packages qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    libc6-arm64-cross libstdc++6-arm64-cross libgcc-s1-arm64-cross libatomic1-arm64-cross"
+fi
+
+missing=''
+for package in $packages; do
+  case "$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)" in
+    installed) ;;
+    *) missing="$missing $package" ;;
+  esac
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" != 0 ]; then
+  echo "these packages are missing, and installing them needs root:$missing" >&2
+  echo 'run: sudo sh tests/install-packages.sh' >&2
+  exit 1
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+apt-get -o DPkg::Lock::Timeout=300 --quiet --quiet update
+# shellcheck disable=SC2086 # a list of words
+apt-get -o DPkg::Lock::Timeout=300 --quiet --quiet --yes --no-install-recommends install $missing

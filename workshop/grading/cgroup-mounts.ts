@@ -1,0 +1,63 @@
+// Where this machine mounts its cgroup hierarchies, and which cgroups of them a process is in. See cgroups(7).
+import fs from 'node:fs';
+
+/** A mounted cgroup hierarchy. */
+export type Hierarchy = {
+  version: 1 | 2;
+  /** Where it is mounted: `/sys/fs/cgroup/cpu`. */
+  mountPoint: string;
+  /** v1: the controllers, or `name=…`; empty for v2. */
+  controllers: string[];
+  /** This process's cgroup in it, as a directory below the mount point. */
+  ownDirectory: string;
+};
+
+/** The hierarchies that a process of this machine sees, in the order of the mount table. */
+export function cgroupHierarchies(): Hierarchy[] {
+  const own = ownCgroups();
+  const found: Hierarchy[] = [];
+  for (const line of fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
+    const [before, after] = line.split(' - ');
+    if (before === undefined || after === undefined) continue;
+    const [type, , options = ''] = after.split(' ');
+    if (type !== 'cgroup' && type !== 'cgroup2') continue;
+    const [, , , root = '/', mountPoint = ''] = before.split(' ');
+    const controllers =
+      type === 'cgroup2' ? [] : options.split(',').filter((option) => !isMountOption(option));
+    const path = own.get(controllers.join(',')) ?? '/';
+    // The mount shows the hierarchy from `root` down.
+    const below = root !== '/' && path.startsWith(root) ? path.slice(root.length) : path;
+    found.push({
+      version: type === 'cgroup2' ? 2 : 1,
+      mountPoint,
+      controllers,
+      ownDirectory: `${mountPoint}${below}`.replace(/\/+$/, ''),
+    });
+  }
+  return found;
+}
+
+/**
+ * The cgroup version that the course's controllers (cpu, memory) are on here: `v2`, `v1`, or `none`.
+ */
+export function cgroupVersion(hierarchies = cgroupHierarchies()): 'v2' | 'v1' | 'none' {
+  if (hierarchies.some(({ controllers }) => controllers.includes('memory'))) return 'v1';
+  const unified = hierarchies.find(({ version }) => version === 2);
+  if (unified === undefined) return 'none';
+  const available = fs.readFileSync(`${unified.mountPoint}/cgroup.controllers`, 'utf8');
+  return available.split(/\s+/).includes('memory') ? 'v2' : 'none';
+}
+
+function isMountOption(option: string): boolean {
+  return ['rw', 'ro', 'xattr', 'clone_children', 'noprefix'].includes(option) || option.startsWith('release_agent=');
+}
+
+/** Path by controllers, as /proc/self/cgroup lists them: `4:memory:/a/b`. */
+function ownCgroups(): Map<string, string> {
+  const paths = new Map<string, string>();
+  for (const line of fs.readFileSync('/proc/self/cgroup', 'utf8').split('\n')) {
+    const match = /^\d+:([^:]*):(.*)$/.exec(line);
+    if (match) paths.set(match[1]!, match[2]!);
+  }
+  return paths;
+}

@@ -1,0 +1,77 @@
+// From a finding to what a student reads: which misconception, at which line.
+import { type Finding, locationInStack, locationOf, type Misconception, showEnd, showStderr } from './finding.ts';
+import type { CheckResult } from './result.ts';
+import type { Run } from './run.ts';
+
+/** What every level shares; looked at first. */
+const anywhere: readonly Misconception[] = [
+  {
+    slug: 'todo-left',
+    checks: [],
+    why: 'This is where your work goes on: the program stopped at a TODO that is still open.',
+    shows: (run) => /Error: TODO \d+:/.test(run.stderr),
+  },
+  {
+    slug: 'does-not-start',
+    checks: [],
+    why: 'Node could not read box.ts as a program, so nothing of it ran. The first lines of stderr name the place.',
+    shows: (run) => run.trace.length === 0 && /SyntaxError|ERR_MODULE_NOT_FOUND|ERR_UNSUPPORTED_TYPESCRIPT/.test(run.stderr),
+  },
+  {
+    slug: 'never-ends',
+    checks: [],
+    why: 'The program was ended after 10 seconds. Something waits for what never comes: look at the last call that began.',
+    shows: (run) => (run.timedOut ? (run.trace.at(-1) ?? true) : false),
+  },
+];
+
+/**
+ * Explains a finding: the parts of a check's result that a failure adds.
+ *
+ * @param checkWhy what the check itself says, for a failure that no known misconception explains
+ */
+export function diagnose(
+  id: string,
+  run: Run,
+  finding: Finding,
+  misconceptions: readonly Misconception[],
+  checkWhy: string,
+): Pick<CheckResult, 'mistake' | 'expected' | 'actual' | 'why' | 'at' | 'evidence'> {
+  const candidates = [...anywhere, ...misconceptions.filter(({ checks }) => checks.includes(id))];
+  let where = finding.at;
+  let mistake: Misconception | null = null;
+  for (const candidate of candidates) {
+    const shown = candidate.shows(run, finding);
+    if (shown === false || shown === undefined) continue;
+    mistake = candidate;
+    if (typeof shown === 'object') where = shown;
+    break;
+  }
+  const at = mistake !== null && anywhere.slice(0, 2).includes(mistake) ? null : where;
+  return {
+    mistake: mistake?.slug ?? null,
+    expected: finding.expected,
+    actual: finding.actual,
+    why: mistake?.why ?? checkWhy,
+    at: (at ? locationOf(at) : null) ?? locationInStack(run) ?? lastPlace(run),
+    evidence: [...(finding.evidence ?? []), ...unexpectedEnd(run)],
+  };
+}
+
+/** What the program said for itself, where it failed rather than the command. */
+function unexpectedEnd(run: Run): string[] {
+  const complained = run.stderr.trim() !== '' && (run.exitCode !== 0 || run.timedOut);
+  return complained ? [`box.ts: ${showEnd(run)}`, ...showStderr(run)] : [];
+}
+
+/** Where nothing better is known: the last system call's place. */
+function lastPlace(run: Run): CheckResult['at'] {
+  const last = run.trace.findLast((line) => line.file !== null);
+  return last === undefined ? null : locationOf(last);
+}
+
+/** The number and the text of the TODO at which the program stopped; null where it did not. */
+export function openTodo(run: Run): string | null {
+  return /Error: (TODO \d+: .*)/.exec(run.stderr)?.[1] ?? null;
+}
+

@@ -1,0 +1,122 @@
+// What the kernel says of a process, read from outside it. See proc(5).
+import fs from 'node:fs';
+
+/** A mount, as a process sees it. See proc_pid_mountinfo(5). */
+export type Mount = {
+  /** The directory of its filesystem that is shown. */
+  root: string;
+  mountPoint: string;
+  type: string;
+  source: string;
+  options: string[];
+  /** Whether it is shared with a peer group. */
+  shared: boolean;
+};
+
+/** A process at one moment. */
+export type ProcessFacts = {
+  /** On the machine. */
+  pid: number;
+  /** In its own PID namespace. */
+  innerPid: number;
+  ppid: number;
+  /** R running, S and D sleeping, T stopped, Z zombie. */
+  state: string;
+  /** The program's file, as the testbed's host names it; empty for a zombie. */
+  exe: string;
+  argv: string[];
+  /** The directory that it calls `/`, and its working directory, as the testbed's host names them. */
+  root: string;
+  cwd: string;
+  /** Namespaces by kind: `mnt` → `mnt:[4026531841]`. */
+  namespaces: Record<string, string>;
+  mounts: Mount[];
+  /** The system call that it sleeps in, by number; null where it is running or has ended. */
+  sleepsIn: number | null;
+  /** The signals that it catches, by number. */
+  catches: number[];
+};
+
+/** wait4(2), which waitpid becomes. */
+export const SYS_wait4 = process.arch === 'arm64' ? 260 : 61;
+
+/** The process's facts; null where there is no such process any more. */
+export function processFacts(pid: number): ProcessFacts | null {
+  const status = readFile(`/proc/${pid}/status`);
+  if (status === '') return null;
+  const field = (name: string): string =>
+    new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '';
+  const inner = field('NSpid').split(/\s+/).at(-1);
+  const syscall = /^(\d+) /.exec(readFile(`/proc/${pid}/syscall`))?.[1];
+  return {
+    pid,
+    innerPid: Number(inner),
+    ppid: Number(field('PPid')),
+    state: field('State').slice(0, 1),
+    exe: readLink(`/proc/${pid}/exe`),
+    argv: readFile(`/proc/${pid}/cmdline`).split('\0').slice(0, -1),
+    root: readLink(`/proc/${pid}/root`),
+    cwd: readLink(`/proc/${pid}/cwd`),
+    namespaces: Object.fromEntries(
+      readDirectory(`/proc/${pid}/ns`).map((kind) => [kind, readLink(`/proc/${pid}/ns/${kind}`)]),
+    ),
+    mounts: mountsOf(pid),
+    sleepsIn: syscall === undefined ? null : Number(syscall),
+    catches: signalsOf(field('SigCgt')),
+  };
+}
+
+/** The mount table that the process sees. */
+export function mountsOf(pid: number): Mount[] {
+  return readFile(`/proc/${pid}/mountinfo`)
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const [before = '', after = ''] = line.split(' - ');
+      const [, , , root = '', mountPoint = '', options = '', ...tags] = before.split(' ').map(unescape);
+      const [type = '', source = ''] = after.split(' ').map(unescape);
+      const shared = tags.some((tag) => tag.startsWith('shared:'));
+      return { root, mountPoint, type, source, options: options.split(','), shared };
+    });
+}
+
+/** The children of a process, by pid. */
+export function childrenOf(pid: number): number[] {
+  return readFile(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
+}
+
+/** mountinfo writes a space as \040. */
+function unescape(word: string): string {
+  return word.replace(/\\(\d{3})/g, (_all, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+}
+
+function signalsOf(mask: string): number[] {
+  const bits = BigInt(`0x${mask || '0'}`);
+  return Array.from({ length: 64 }, (_none, index) => index + 1).filter(
+    (signal) => ((bits >> BigInt(signal - 1)) & 1n) === 1n,
+  );
+}
+
+function readFile(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function readLink(file: string): string {
+  try {
+    return fs.readlinkSync(file);
+  } catch {
+    return '';
+  }
+}
+
+function readDirectory(directory: string): string[] {
+  try {
+    return fs.readdirSync(directory);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,400 @@
+// A testbed: a disposable "host" on which a student's program runs, with everything of it gone afterwards.
+//
+// One process, PID 1 of the testbed, holds its namespaces (testbed-init.sh). Programs enter them with nsenter, as
+// children of ours: how they end cannot be forged from inside. What they did is read from out here, through the
+// machine's own /proc, which nobody in the testbed can reach.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { dataDirectory, runDirectory, workshopRoot } from '../paths.ts';
+import { cgroupHierarchies, type Hierarchy } from './cgroup-mounts.ts';
+
+/** At most this many threads and processes: a fork bomb is a failed check, not a dead machine. */
+const PROCESS_LIMIT = 128;
+/** Bytes. */
+const MEMORY_LIMIT = 1024 ** 3;
+/** What the course uses; a testbed shows its programs just these. */
+const courseControllers = ['cpu', 'cpuacct', 'memory', 'pids'];
+const records = path.join(runDirectory, 'testbeds');
+const initScript = path.join(import.meta.dirname, 'testbed-init.sh');
+
+/** A disposable host. Close it, or declare it with `await using`. */
+export type Testbed = {
+  readonly id: string;
+  /** Its hostname at the beginning. */
+  readonly hostname: string;
+  /** The pid, on this machine, of its PID 1. */
+  readonly initPid: number;
+  /**
+   * Starts a program in it.
+   *
+   * @param options.trace gives the program a descriptor 3 to write to
+   * @param options.terminal hands over this process's own terminal in place of pipes
+   */
+  start(
+    command: readonly string[],
+    options: { cwd: string; env: Record<string, string>; trace?: boolean; terminal?: boolean },
+  ): ChildProcess;
+  /** The pids, on this machine, of all its processes but PID 1. */
+  pids(): number[];
+  /** cgroups that a program made in it, relative to its root. */
+  cgroups(): string[];
+  /** Files that were made, changed or deleted on this host, without those in filesystems of their own. */
+  changedFiles(): string[];
+  /** Ends everything in it and removes it. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/**
+ * Opens a testbed.
+ *
+ * @param shownPaths paths of the machine that must be seen in it, also where they are on a filesystem of their own
+ * @throws Error where this machine does not let us make one; the message says what was refused
+ */
+export async function openTestbed(shownPaths: readonly string[] = []): Promise<Testbed> {
+  const id = `${process.pid}-${randomBytes(4).toString('hex')}`;
+  const hostname = `host-${randomBytes(3).toString('hex')}`;
+  const cgroups = makeCgroups(id);
+  let holder: ChildProcess | undefined;
+  try {
+    holder = startHolder(hostname, cgroups, shownPaths);
+    await ready(holder);
+    const initPid = childOf(holder.pid!);
+    leaveRootOfUnified(cgroups);
+    return testbed(id, hostname, initPid, holder, cgroups);
+  } catch (error) {
+    holder?.kill('SIGKILL');
+    await removeCgroups(cgroups.map(({ directory }) => directory));
+    forget(id);
+    throw error;
+  }
+}
+
+/** One cgroup of a testbed: its root in a hierarchy. */
+type TestbedCgroup = { hierarchy: Hierarchy; directory: string };
+
+function testbed(
+  id: string,
+  hostname: string,
+  initPid: number,
+  holder: ChildProcess,
+  cgroups: TestbedCgroup[],
+): Testbed {
+  const directories = cgroups.map(({ directory }) => directory);
+  const joined = cgroups.map(({ hierarchy, directory }) =>
+    hierarchy.version === 2 ? path.join(directory, 'init') : directory,
+  );
+  const started: ChildProcess[] = [];
+  let closing: Promise<void> | undefined;
+
+  async function close(): Promise<void> {
+    holder.kill('SIGKILL');
+    for (const child of started) child.kill('SIGKILL');
+    await removeCgroups(directories);
+    await Promise.all([holder, ...started].map(ended));
+    forget(id);
+  }
+
+  const self: Testbed = {
+    id,
+    hostname,
+    initPid,
+    start(command, { cwd, env, trace = false, terminal = false }) {
+      const join = joined.map((directory) => `echo 0 > ${quote(directory)}/cgroup.procs`).join('; ');
+      const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+      const enter = ['--target', String(initPid), '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup'];
+      const program = ['env', '-i', '-C', cwd, ...variables, ...command];
+      const standard = terminal ? 'inherit' : 'pipe';
+      const child = spawn('sh', ['-c', `${join}; exec nsenter "$@"`, 'sh', ...enter, '--', ...program], {
+        stdio: [standard, standard, standard, ...(trace ? (['pipe'] as const) : [])],
+        // A session of its own: no terminal to push characters into, and Ctrl-C is ours to handle.
+        detached: !terminal,
+      });
+      started.push(child);
+      return child;
+    },
+    pids() {
+      const init = new Set([initPid, holder.pid, ...started.map(({ pid }) => pid)]);
+      return memberPids(directories).filter((pid) => !init.has(pid));
+    },
+    cgroups() {
+      return directories.flatMap((directory) =>
+        below(directory)
+          .map((found) => path.relative(directory, found))
+          .filter((found) => found !== 'init'),
+      );
+    },
+    changedFiles() {
+      return filesIn(`/proc/${initPid}/fd/9`);
+    },
+    close() {
+      closing ??= close();
+      return closing;
+    },
+    [Symbol.asyncDispose]() {
+      return self.close();
+    },
+  };
+  return self;
+}
+
+/** What the sweep found of a run that could not clean up after itself. */
+export type Swept = { id: string; processes: number; cgroups: number };
+
+/**
+ * Removes what killed runs left of their testbeds: processes and cgroups. (Mounts and files went with the namespaces.)
+ *
+ * @param owner only those of this process, also while it lives; without it, those of processes that are gone
+ */
+export async function sweepTestbeds(owner?: number): Promise<Swept[]> {
+  const swept: Swept[] = [];
+  for (const name of list(records)) {
+    const record = readRecord(path.join(records, name));
+    if (record === null) continue;
+    const mine = owner === record.pid;
+    if (owner === undefined ? startTime(record.pid) === record.startTime : !mine) continue;
+    const processes = memberPids(record.directories).length;
+    const cgroups = record.directories.filter((directory) => fs.existsSync(directory)).length;
+    await removeCgroups(record.directories);
+    forget(name);
+    swept.push({ id: name, processes, cgroups });
+  }
+  return swept;
+}
+
+// ---- cgroups -------------------------------------------------------------------------------------------------
+
+function makeCgroups(id: string): TestbedCgroup[] {
+  const hierarchies = cgroupHierarchies().filter(
+    ({ version, controllers }) =>
+      version === 2 || controllers.some((controller) => courseControllers.includes(controller)),
+  );
+  const cgroups = hierarchies.map((hierarchy) => ({ hierarchy, directory: cgroupPath(hierarchy, id) }));
+  remember(id, cgroups.map(({ directory }) => directory));
+  for (const { hierarchy, directory } of cgroups) {
+    if (hierarchy.version === 2) enableControllers(hierarchy.mountPoint, path.dirname(directory));
+    fs.mkdirSync(directory, { recursive: true });
+    writeIfThere(path.join(directory, 'pids.max'), PROCESS_LIMIT);
+    writeIfThere(path.join(directory, 'memory.max'), MEMORY_LIMIT);
+    if (hierarchy.controllers.includes('memory')) {
+      writeIfThere(path.join(directory, 'memory.limit_in_bytes'), MEMORY_LIMIT);
+    }
+  }
+  return cgroups;
+}
+
+/** v1: below our own cgroup, so that limits set on us hold for it. v2: below the root, since ours holds processes. */
+function cgroupPath(hierarchy: Hierarchy, id: string): string {
+  const parent = hierarchy.version === 2 ? hierarchy.mountPoint : hierarchy.ownDirectory;
+  return path.join(parent, 'boxwright-testbeds', id);
+}
+
+/** v2: a cgroup has a controller only if every cgroup above it hands it down. See cgroups(7). */
+function enableControllers(root: string, parent: string): void {
+  fs.mkdirSync(parent, { recursive: true });
+  const available = fs.readFileSync(path.join(root, 'cgroup.controllers'), 'utf8').split(/\s+/);
+  for (const controller of ['cpu', 'memory', 'pids'].filter((name) => available.includes(name))) {
+    for (const directory of [root, parent]) {
+      fs.writeFileSync(path.join(directory, 'cgroup.subtree_control'), `+${controller}`);
+    }
+  }
+}
+
+/** v2: processes live in a leaf of their own, or the testbed's root could not enable controllers below it. */
+function leaveRootOfUnified(cgroups: TestbedCgroup[]): void {
+  for (const { hierarchy, directory } of cgroups) {
+    if (hierarchy.version !== 2) continue;
+    fs.mkdirSync(path.join(directory, 'init'));
+    for (const pid of membersOf(directory)) {
+      fs.writeFileSync(path.join(directory, 'init', 'cgroup.procs'), String(pid));
+    }
+  }
+}
+
+/** Kills what is in the cgroups and removes them. */
+async function removeCgroups(directories: readonly string[]): Promise<void> {
+  const patience = AbortSignal.timeout(10_000);
+  for (;;) {
+    const pids = memberPids(directories);
+    for (const pid of pids) killIfThere(pid);
+    const left = directories.flatMap((directory) => below(directory).toReversed().concat(directory));
+    // A cgroup can be removed once its last process has been reaped, which takes the kernel a moment.
+    if (left.filter((directory) => !removed(directory)).length === 0) break;
+    if (patience.aborted) {
+      throw new Error(`these cgroups could not be removed: ${left.join(', ')}`);
+    }
+    await delay(2);
+  }
+  for (const directory of directories) removed(path.dirname(directory));
+}
+
+function removed(directory: string): boolean {
+  try {
+    fs.rmdirSync(directory);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}
+
+function below(directory: string): string[] {
+  return list(directory, 'directories').flatMap((name) => {
+    const child = path.join(directory, name);
+    return [child, ...below(child)];
+  });
+}
+
+function memberPids(directories: readonly string[]): number[] {
+  const all = directories.flatMap((directory) => [directory, ...below(directory)]).flatMap(membersOf);
+  // 0: a process that this PID namespace does not see.
+  return [...new Set(all)].filter((pid) => pid !== 0);
+}
+
+function membersOf(directory: string): number[] {
+  try {
+    return fs.readFileSync(path.join(directory, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+// ---- the holder ----------------------------------------------------------------------------------------------
+
+function startHolder(hostname: string, cgroups: TestbedCgroup[], shownPaths: readonly string[]): ChildProcess {
+  const join = cgroups.map(({ directory }) => `echo 0 > ${quote(directory)}/cgroup.procs`).join('; ');
+  const containers = path.join(dataDirectory(), 'containers');
+  const shown = mountPointsFor([workshopRoot, process.execPath, dataDirectory(), '/usr/bin', '/bin', ...shownPaths]);
+  const described = cgroups.map(({ hierarchy: { version, mountPoint, controllers } }) =>
+    version === 2 ? `${mountPoint} cgroup2` : `${mountPoint} cgroup ${controllers.join(',')}`,
+  );
+  const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup'];
+  return spawn(
+    'sh',
+    [
+      ...['-c', `${join}; exec unshare "$@"`, 'sh'],
+      ...[...namespaces, '--fork', '--kill-child', '--propagation', 'private'],
+      ...['sh', initScript, runDirectory, hostname, containers, shown.join('\n'), described.join('\n')],
+    ],
+    { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: { PATH: systemPath, LC_ALL: 'C' } },
+  );
+}
+
+/** Where Debian keeps programs. */
+export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+async function ready(holder: ChildProcess): Promise<void> {
+  let said = '';
+  let complaint = '';
+  holder.stderr!.setEncoding('utf8').on('data', (text: string) => (complaint += text));
+  holder.stdout!.setEncoding('utf8');
+  const gone = ended(holder);
+  for await (const text of holder.stdout!) {
+    said += text as string;
+    if (said.includes('ready\n')) return;
+  }
+  await gone;
+  throw new Error(`this machine does not let us make a testbed: ${complaint.trim() || 'its first process ended'}`);
+}
+
+/** The testbed's PID 1 is the one child of the `unshare` that made it. */
+function childOf(pid: number): number {
+  const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  return Number(children[0]);
+}
+
+/** The mount points, besides `/`, on the way to these paths: an overlay over `/` does not show them. */
+function mountPointsFor(paths: readonly string[]): string[] {
+  const points = fs
+    .readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => (line.split(' ')[4] ?? '/').replaceAll('\\040', ' '));
+  const needed = points.filter(
+    (point) => point !== '/' && paths.some((wanted) => wanted === point || wanted.startsWith(`${point}/`)),
+  );
+  return [...new Set(needed)].sort();
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  await once(child, 'exit');
+}
+
+// ---- records -------------------------------------------------------------------------------------------------
+
+type TestbedRecord = { pid: number; startTime: string; directories: string[] };
+
+function remember(id: string, directories: string[]): void {
+  fs.mkdirSync(records, { recursive: true });
+  const record: TestbedRecord = { pid: process.pid, startTime: startTime(process.pid), directories };
+  fs.writeFileSync(path.join(records, id), JSON.stringify(record));
+}
+
+function forget(id: string): void {
+  fs.rmSync(path.join(records, id), { force: true });
+  removed(records);
+  removed(runDirectory);
+}
+
+function readRecord(file: string): TestbedRecord | null {
+  try {
+    return JSON.parse(fs.readFileSync(file, 'utf8')) as TestbedRecord;
+  } catch {
+    return null;
+  }
+}
+
+/** When a process started, in clock ticks since boot: with the pid it names a process for good. See proc(5), stat. */
+function startTime(pid: number): string {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    return '';
+  }
+}
+
+// ---- small things --------------------------------------------------------------------------------------------
+
+function filesIn(directory: string, prefix = '/'): string[] {
+  let entries: fs.Dirent[];
+  try {
+    entries = fs.readdirSync(directory, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+  return entries.flatMap((entry) => {
+    const name = path.join(prefix, entry.name);
+    if (!entry.isDirectory()) return [name];
+    const inside = filesIn(path.join(directory, entry.name), name);
+    return inside.length === 0 ? [`${name}/`] : inside;
+  });
+}
+
+function list(directory: string, only?: 'directories'): string[] {
+  try {
+    const entries = fs.readdirSync(directory, { withFileTypes: true });
+    return entries.filter((entry) => only === undefined || entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
+function writeIfThere(file: string, value: number): void {
+  if (fs.existsSync(file)) fs.writeFileSync(file, String(value));
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
