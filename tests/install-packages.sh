@@ -2,8 +2,8 @@
 # Installs the Debian packages that the workshop's own tests need, as far as they are missing.
 set -eu
 
-# util-linux: the sandboxes (unshare), a terminal (script), a user without privileges (setpriv)
-packages='util-linux procps tmux gcc libc6-dev'
+# util-linux: sandboxes (unshare, setpriv); tmux: terminals; gcc and libc6-dev: what C says of the constants
+packages='util-linux tmux gcc libc6-dev'
 
 # arm64 on another machine: an emulator for programs, what Node links to, and the C headers
 if [ "$(dpkg --print-architecture)" != arm64 ]; then

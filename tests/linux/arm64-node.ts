@@ -75,7 +75,9 @@ async function unpacked(name: string): Promise<string> {
   }
   const files = path.join(download.path, 'files');
   await fs.promises.mkdir(files);
-  await tar.extract({ file: archive, cwd: files, strip: 1 });
+  // Most of it are C headers.
+  const filter = (entry: string) => !entry.startsWith('package/include/');
+  await tar.extract({ file: archive, cwd: files, strip: 1, filter });
   try {
     await fs.promises.rename(files, folder);
   } catch (error) {
