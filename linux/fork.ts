@@ -85,7 +85,8 @@ export function clone(child: () => number | void, flags: number): number {
   return fellOff('the function given to clone returned');
 }
 
-let ranges: (readonly [start: bigint, length: bigint])[] | undefined;
+// At once: after a chroot there may be no /proc to read it from.
+const ranges = forkableRanges();
 
 /** What fork and clone share. The child's side of it ends every other way out. */
 function divide(
@@ -96,7 +97,6 @@ function divide(
   shown: string[],
 ): number {
   checkNodeFlags(name);
-  ranges ??= forkableRanges();
   const child = nextChild();
   // Twice: the first call may still allocate (it warms what the second one uses), and what V8 maps is left out of
   // children again. Between the last call and the fork nothing may allocate.

@@ -9,7 +9,13 @@ import { pick, randomWord } from '#grading/random';
 const { scenario, check } = grade('00-fork-exec', misconceptions);
 
 const { holdWord, script } = holdStill();
-const held = scenario({ args: ['sh', '-c', script], holdWord, reproduce: 'sleep 60' });
+const holder = `/opt/boxwright/bin/${holdWord}`;
+const held = scenario({
+  args: [holder, 'an-argument'],
+  holdWord,
+  files: { [holder]: { text: `#!/bin/sh\n${script}\n`, mode: 0o755 } },
+  reproduce: 'sleep 60',
+});
 
 const printer = `print-${randomWord()}`;
 const printedWords = ['two  words', '', '*', '$HOME "quoted"', `-${randomWord()}`];
@@ -158,7 +164,12 @@ check('00.5', 'its exit status is reported as it is, a signal as 128 + n', {
   holds(run) {
     const wait = findCall(run, 'waitpid', ({ phase }) => phase === 'done');
     if (run.exitCode !== code) {
-      return { expected: `status ${code}, as the command's`, actual: showEnd(run), at: wait };
+      return {
+        expected: `status ${code}, as the command's`,
+        actual: showEnd(run),
+        evidence: [`${killed.scenario.reproduce}: ${showEnd(killed.run!)}`],
+        at: wait,
+      };
     }
     const other = killed.run!;
     if (other.exitCode === 128 + number) return undefined;

@@ -9,7 +9,7 @@ const limit = 600;
 vi.setConfig({ testTimeout: (limit + 30) * 1000, hookTimeout: 600_000 });
 
 // Concurrent: the emulator spends seconds in starting Node, on one processor.
-describe.concurrent.skipIf(process.arch === 'arm64')('on arm64', () => {
+describe.skipIf(process.arch === 'arm64')('on arm64', { concurrent: true }, () => {
   let arm64: Arm64;
   beforeAll(async () => {
     arm64 = await openArm64();

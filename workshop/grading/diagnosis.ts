@@ -17,6 +17,10 @@ const anywhere: readonly Misconception[] = [
     why: 'Node could not read box.ts as a program, so nothing of it ran. The first lines of stderr name the place.',
     shows: (run) => run.trace.length === 0 && /SyntaxError|ERR_MODULE_NOT_FOUND|ERR_UNSUPPORTED_TYPESCRIPT/.test(run.stderr),
   },
+];
+
+/** Where nothing else explains it. */
+const lastly: readonly Misconception[] = [
   {
     slug: 'never-ends',
     checks: [],
@@ -37,7 +41,7 @@ export function diagnose(
   misconceptions: readonly Misconception[],
   checkWhy: string,
 ): Pick<CheckResult, 'mistake' | 'expected' | 'actual' | 'why' | 'at' | 'evidence'> {
-  const candidates = [...anywhere, ...misconceptions.filter(({ checks }) => checks.includes(id))];
+  const candidates = [...anywhere, ...misconceptions.filter(({ checks }) => checks.includes(id)), ...lastly];
   let where = finding.at;
   let mistake: Misconception | null = null;
   for (const candidate of candidates) {
@@ -47,7 +51,7 @@ export function diagnose(
     if (typeof shown === 'object') where = shown;
     break;
   }
-  const at = mistake !== null && anywhere.slice(0, 2).includes(mistake) ? null : where;
+  const at = mistake !== null && anywhere.includes(mistake) ? null : where;
   return {
     mistake: mistake?.slug ?? null,
     expected: finding.expected,

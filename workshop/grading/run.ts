@@ -181,9 +181,8 @@ export function isNode(exe: string): boolean {
 }
 
 function containerFiles(testbed: Testbed): ContainerFile[] {
-  const top = onHost(testbed, path.join(dataDirectory(), 'containers'));
+  const top = testbed.containersFolder;
   const found: ContainerFile[] = [];
-  const mounted = new Set(mountsOf(testbed.initPid).map(({ mountPoint }) => onHost(testbed, mountPoint)));
   const visit = (directory: string): void => {
     for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
       const there = path.join(directory, entry.name);
@@ -194,11 +193,10 @@ function containerFiles(testbed: Testbed): ContainerFile[] {
         target: type === 'link' ? fs.readlinkSync(there) : null,
         inode: fs.lstatSync(there).ino,
       });
-      // What is mounted there is not the container's own: a whole /proc, for one.
-      if (type === 'directory' && !mounted.has(there)) visit(there);
+      if (type === 'directory') visit(there);
     }
   };
-  if (fs.existsSync(top)) visit(top);
+  visit(top);
   return found;
 }
 

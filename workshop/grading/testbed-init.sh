@@ -51,6 +51,11 @@ ln -s fd/0 "$root/dev/stdin"; ln -s fd/1 "$root/dev/stdout"; ln -s fd/2 "$root/d
 mkdir -p "$root$containers"
 mount -t tmpfs -o size=256m,mode=755 containers "$root$containers"
 
+# A second view of it, which nothing that the program mounts there can cover.
+mkdir "$base/containers"
+mount --bind "$root$containers" "$base/containers"
+exec 8< "$base/containers"
+
 cd "$root"
 pivot_root . .
 umount -l .

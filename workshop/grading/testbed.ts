@@ -44,6 +44,8 @@ export type Testbed = {
   cgroups(): string[];
   /** Files that were made, changed or deleted on this host, without those in filesystems of their own. */
   changedFiles(): string[];
+  /** The folder of containers, as we can open it; what the program mounted in it does not cover it here. */
+  readonly containersFolder: string;
   /** Ends everything in it and removes it. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -131,6 +133,7 @@ function testbed(
     changedFiles() {
       return filesIn(`/proc/${initPid}/fd/9`);
     },
+    containersFolder: `/proc/${initPid}/fd/8`,
     close() {
       closing ??= close();
       return closing;

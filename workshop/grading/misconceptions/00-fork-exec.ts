@@ -25,6 +25,12 @@ export const misconceptions: readonly Misconception[] = [
     shows: (run) => findCall(run, ['execvp', 'execvpe'], ({ args }) => /"(-c|-lc)"/.test(args[1] ?? '') || / /.test(args[0] ?? '')),
   },
   {
+    slug: 'no-path-search',
+    checks: ['00.3'],
+    why: 'A bare name such as ls is no path. Somebody has to look for it in the folders of PATH, one after the other: execvp does (the p stands for it) if it is given the name as it came.',
+    shows: (run) => run.stdout === '' && findCall(run, ['execvp', 'execvpe'], ({ args }) => (args[0] ?? '').includes('/')),
+  },
+  {
     slug: 'argv-without-name',
     checks: ['00.3'],
     why: 'argv[0] is by custom the name of the program, and its arguments begin at argv[1]. Given only the arguments, the program takes the first of them for its own name and never sees it.',
@@ -36,12 +42,6 @@ export const misconceptions: readonly Misconception[] = [
       }),
   },
   {
-    slug: 'no-path-search',
-    checks: ['00.3'],
-    why: 'A bare name such as ls is no path. Somebody has to look for it in the folders of PATH, one after the other: execvp does (the p stands for it) if it is given the name as it came.',
-    shows: (run) => run.stdout === '' && findCall(run, ['execvp', 'execvpe'], ({ args }) => (args[0] ?? '').includes('/')),
-  },
-  {
     slug: 'no-waitpid',
     checks: ['00.4', '00.5'],
     why: 'After fork, parent and child run side by side. A parent that does not wait ends first: the prompt is back while the command still runs, and its exit status is lost. Only waitpid makes the parent wait, and only it removes the zombie.',
@@ -51,10 +51,10 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'raw-wait-status',
     checks: ['00.5'],
     why: 'The status that the kernel hands over is packed: the exit code stands eight bits higher, below it the signal. An exit code of 2 is 512 there, and as a process can only report the lowest eight bits, it comes out as 0. Use the unpacked fields.',
-    shows: (run) => {
-      const packed = findCall(run, 'waitpid', ({ phase }) => phase === 'done');
-      return packed !== undefined && run.exitCode === 0 && run.scenario.reproduce.includes('exit') ? packed : false;
-    },
+    // The packed status of a command that a signal ended is the signal's number.
+    shows: (run, finding) =>
+      finding.evidence?.some((line) => /kill -.* status (1|9|15)$/.test(line)) === true &&
+      findCall(run, 'waitpid', ({ phase }) => phase === 'done'),
   },
   {
     slug: 'signal-reported-as-success',

@@ -1,0 +1,166 @@
+// What must be true of level 01.
+import { grade } from '#grading';
+import { type ContainerFile, holdStill, type Run } from '#grading/run';
+import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
+import { misconceptions } from '#grading/misconceptions/01-chroot';
+import { randomWord } from '#grading/random';
+
+const { scenario, check } = grade('01-chroot', misconceptions);
+
+const secret = `secret-${randomWord()}`;
+const secretFile = `/${randomWord()}/${randomWord()}.txt`;
+const look = `cat ${secretFile}
+cat ../../../../../../../..${secretFile}
+echo end-of-search`;
+const { holdWord, script } = holdStill(look);
+const held = scenario({
+  args: ['-i', 'busybox', '/bin/sh', '-c', script],
+  holdWord,
+  files: { [secretFile]: { text: `${secret}\n`, mode: 0o644 } },
+  reproduce: `-i busybox /bin/sh -c 'pwd; ls /; ls ..; cat /proc/mounts'`,
+});
+
+const missingName = `no-such-${randomWord()}`;
+const missing = scenario({ args: ['-i', missingName, '/bin/true'], reproduce: '-i no-such-image /bin/true' });
+
+/** The root directory of the container, among what lies in the folder of containers: where bin/busybox is. */
+function rootOf(run: Run): string | null {
+  const found = run.containers.find(({ path }) => path.endsWith('bin/busybox'));
+  return found === undefined ? null : found.path.slice(0, -'bin/busybox'.length);
+}
+
+function fileOf(run: Run, name: string): ContainerFile | undefined {
+  const root = rootOf(run);
+  return root === null ? undefined : run.containers.find(({ path }) => path === root + name);
+}
+
+check('01.1', "the image is unpacked into a directory of the container's own", {
+  of: held,
+  why: 'A container needs a root directory that no other one uses. It comes from an image, which is nothing but a tar archive of a small system.',
+  man: 'tar(1)',
+  holds(run) {
+    const expected = "the image's files (bin/busybox among them) in a folder of this container, below the folder of containers";
+    const root = rootOf(run);
+    const evidence = run.containers.slice(0, 4).map(({ path, type }) => `${type} ${path}`);
+    if (root === null) {
+      return { expected, actual: run.containers.length === 0 ? 'the folder of containers is empty' : 'there is no bin/busybox', evidence };
+    }
+    if (root === '') return { expected, actual: 'the image lies in the folder of containers itself, which all of them share', evidence };
+    return undefined;
+  },
+});
+
+check('01.2', 'its links are as in the image, and device nodes are left out', {
+  of: held,
+  needs: ['01.1'],
+  why: 'The links of an image are meant for a process whose / is the image: /bin/sh points to /bin/busybox, with its slash. And a device node in an archive would open a door to the hardware of the host.',
+  man: 'symlink(7)',
+  holds(run) {
+    const sh = fileOf(run, 'bin/sh');
+    if (sh?.target !== '/bin/busybox') {
+      return {
+        expected: 'bin/sh, a link to /bin/busybox',
+        actual: sh === undefined ? 'there is no bin/sh' : `bin/sh is a ${sh.type}${sh.target === null ? '' : ` to ${sh.target}`}`,
+        evidence: run.containers.filter(({ type }) => type === 'link').slice(0, 3).map(({ path, target }) => `${path} -> ${target}`),
+      };
+    }
+    const devices = run.containers.filter(({ type }) => type === 'device');
+    if (devices.length === 0) return undefined;
+    return {
+      expected: 'no device node in what was unpacked',
+      actual: `${devices.length} were taken from the archive`,
+      evidence: devices.map(({ path }) => `device ${path}`),
+    };
+  },
+});
+
+check('01.3', '/proc, /sys and /dev are mounted in it', {
+  of: held,
+  needs: ['01.1'],
+  why: 'Programs find processes in /proc, the machine in /sys and devices in /dev. These are no files on a disk: the kernel shows them where a filesystem of the right type is mounted.',
+  man: 'mount(2)',
+  holds(run) {
+    const mounts = run.during?.commands[0]?.mounts ?? run.mountsAfter;
+    const root = rootOf(run)!;
+    const missing = Object.entries({ proc: 'proc', sys: 'sysfs', dev: 'tmpfs' }).filter(
+      ([directory, type]) => !mounts.some((mount) => mount.type === type && mount.mountPoint.endsWith(`/${root}${directory}`)),
+    );
+    // In a mount namespace or behind a chroot, the table may name them from the new root.
+    const seen = missing.filter(([directory, type]) => !isOwnMount(run, `/${directory}`, type));
+    if (seen.length === 0) return undefined;
+    return {
+      expected: "proc on /proc, sysfs on /sys and tmpfs on /dev, in the container's directory",
+      actual: `missing: ${seen.map(([directory, type]) => `${type} on /${directory}`).join(', ')}`,
+      evidence: run.trace.filter(({ call }) => call === 'mount').map(showCall),
+    };
+  },
+});
+
+/** Whether the command's own mount table, which a chroot cuts off at its root, has such a mount. */
+function isOwnMount(run: Run, mountPoint: string, type: string): boolean {
+  const command = run.during?.commands[0];
+  if (command === undefined || command.root === '/') return false;
+  return command.mounts.some((mount) => mount.type === type && mount.mountPoint === mountPoint);
+}
+
+check('01.4', "its / is the container's directory", {
+  of: held,
+  needs: ['01.1'],
+  why: 'Which directory a path beginning with / starts from is a property of each process. It is the same as its parent\'s until chroot changes it.',
+  man: 'chroot(2)',
+  holds(run) {
+    const expected = "the command's root, as the kernel has it, is the directory that was unpacked";
+    const command = run.during?.commands[0];
+    if (command === undefined) return { expected, actual: `the command never ran: ${showEnd(run)}`, evidence: showStderr(run) };
+    const root = rootOf(run)!.replace(/\/$/, '');
+    if (command.root.endsWith(`/${root}`)) return undefined;
+    return {
+      expected,
+      actual: `its root is ${command.root}`,
+      evidence: [`/proc/${command.innerPid}/root -> ${command.root}`, ...run.trace.filter(({ call }) => call === 'chroot').map(showCall)],
+      at: findCall(run, 'chroot') ?? findCall(run, ['execvp', 'execvpe']),
+    };
+  },
+});
+
+check('01.5', 'its working directory is inside, and the host is out of reach', {
+  of: held,
+  needs: ['01.4'],
+  why: 'A relative path starts from the working directory. As long as that lies outside the new root, `..` leads through the whole host.',
+  man: 'path_resolution(7)',
+  holds(run) {
+    const command = run.during!.commands[0]!;
+    const expected = `a working directory at or below ${command.root}`;
+    const inside = command.cwd === command.root || command.cwd.startsWith(`${command.root}/`);
+    if (!inside) {
+      return {
+        expected,
+        actual: `it is ${command.cwd}`,
+        evidence: [`/proc/${command.innerPid}/cwd -> ${command.cwd}`, ...(run.stdout.includes(secret) ? [`the command read the host's ${secretFile}`] : [])],
+        at: findCall(run, 'chroot'),
+      };
+    }
+    if (!run.stdout.includes(secret)) return undefined;
+    return { expected: 'that no file of the host can be read', actual: `the command read the host's ${secretFile}` };
+  },
+});
+
+check('01.6', 'a missing image is said, and leaves nothing behind', {
+  of: missing,
+  needs: ['01.1'],
+  why: 'What can be known before anything is made must be checked before: an empty directory that looks like a container misleads every later run.',
+  man: 'stat(2)',
+  holds(run) {
+    if (run.exitCode !== 125) {
+      return { expected: 'status 125, for box.ts itself has failed', actual: showEnd(run), evidence: showStderr(run) };
+    }
+    if (!run.stderr.includes(missingName)) {
+      return { expected: `a sentence on stderr that names the image ${missingName}`, actual: 'the name is not in it', evidence: showStderr(run) };
+    }
+    if (run.containers.length === 0) return undefined;
+    return {
+      expected: 'an empty folder of containers',
+      actual: `it holds ${run.containers.map(({ path }) => path).slice(0, 3).join(', ')}`,
+    };
+  },
+});

@@ -1,0 +1,70 @@
+// Every grader three ways: the solution passes, the skeleton fails with a first step, wrong programs fail with the
+// right diagnosis. And: another correct program passes.
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { allLevels, solutionFile, spoken } from '../../workshop/levels.ts';
+import { check, checkJson } from './check.ts';
+
+const here = import.meta.dirname;
+
+describe.for(allLevels())('$name', (level) => {
+  test('the solution passes', async () => {
+    const result = await checkJson(spoken(level), '--solution');
+    expect(result.checks.filter(({ status }) => status !== 'passed')).toEqual([]);
+    expect(result).toMatchObject({ schema: 'boxwright/check/v1', level: level.name, target: 'solution', passed: true });
+  });
+
+  test('the untouched skeleton fails, and names the first step', async () => {
+    const { stdout, exitCode } = await check(level.number, '--file', path.join('levels', level.name, 'box.ts'), '--plain');
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/Your next step is TODO 1\.\n\nopen +levels\/\S+box\.ts:\d+\ndo /);
+  });
+
+  test('the solution of the level before fails', async () => {
+    const before = allLevels()[allLevels().findIndex(({ name }) => name === level.name) - 1];
+    if (before === undefined) return;
+    const result = await checkJson(level.number, '--file', solutionFile(before));
+    expect(result.checks.find(({ status }) => status === 'failed')?.id).toBe(`${level.number}.1`);
+  });
+
+  test('another correct program passes', async () => {
+    const result = await checkJson(level.number, '--file', path.join(here, 'alternatives', `${level.name}.ts`));
+    expect(result.checks.filter(({ status }) => status !== 'passed')).toEqual([]);
+  });
+
+  test.for(mistakesOf(level.name))('$name fails $fails as $misconception', async ({ file, fails, misconception }) => {
+    const result = await checkJson(level.number, '--file', file);
+    const failed = result.checks.find(({ status }) => status === 'failed');
+    expect({ fails: failed?.id, misconception: failed?.mistake ?? null }).toEqual({ fails, misconception });
+    // A program without a single call of ours has no line to show.
+    if (misconception !== 'spawn-instead-of-fork-and-exec') expect(failed?.at?.file).toContain(path.basename(file));
+  });
+
+  test('every check has three hints', () => {
+    const hints = fs.readFileSync(path.join(here, '../../levels', level.name, 'hints.md'), 'utf8');
+    const grader = fs.readFileSync(path.join(here, '../../levels', level.name, 'grade.test.ts'), 'utf8');
+    const ids = [...grader.matchAll(/^check\('([\d.]+)'/gm)].map(([, id]) => id!);
+    const sections = hints.split(/^## /m).slice(1);
+    expect(sections.map((section) => section.split(' ')[0])).toEqual(ids);
+    for (const section of sections) expect(section.match(/^\d\. /gm)).toEqual(['1. ', '2. ', '3. ']);
+  });
+});
+
+type Mistake = { name: string; file: string; fails: string; misconception: string | null };
+
+/** The wrong programs of a level; the head of each says what must be found. */
+function mistakesOf(level: string): Mistake[] {
+  const folder = path.join(here, 'mistakes', level);
+  return fs.readdirSync(folder).map((name) => {
+    const file = path.join(folder, name);
+    const text = fs.readFileSync(file, 'utf8');
+    const misconception = /^\/\/ misconception: (\S+)/m.exec(text)![1]!;
+    return {
+      name: path.basename(name, '.ts'),
+      file,
+      fails: /^\/\/ fails: (\S+)/m.exec(text)![1]!,
+      misconception: misconception === 'null' ? null : misconception,
+    };
+  });
+}

@@ -1,0 +1,27 @@
+// A command without an exit code had no problem.
+// fails: 00.5
+// misconception: signal-reported-as-success
+import * as linux from '#linux';
+import { box } from '#command-line';
+
+/** Runs `command` in a child process and returns the exit status to report for it. */
+function run(command: string[]): number {
+  const pid = linux.fork();
+  if (pid === 0) become(command);
+
+  return linux.waitpid(pid).exitCode ?? 0;
+}
+
+/** The child: becomes the command. Does not return. */
+function become(command: string[]): never {
+  try {
+    linux.execvp(command[0]!, command);
+  } catch (error) {
+    if (!(error instanceof linux.LinuxError)) throw error;
+    console.error(`box.ts: ${error.message}`);
+    // Still this program, in the child: without _exit two processes would run what follows.
+    linux._exit(error.code === 'ENOENT' ? 127 : 126);
+  }
+}
+
+box(({ command }) => run(command));
