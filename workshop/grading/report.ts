@@ -104,7 +104,7 @@ function hang(head: string, text: string, width: number, style = (word: string):
 }
 
 function wrap(text: string, width: number): string[] {
-  return wrapAnsi(text, width, { hard: true, trim: false }).split('\n').map((line) => line.trimEnd());
+  return wrapAnsi(text, width, { hard: true }).split('\n').map((line) => line.trimEnd());
 }
 
 function visible(text: string): number {

@@ -12,17 +12,17 @@ export const misconceptions: readonly Misconception[] = [
         : false,
   },
   {
+    slug: 'arguments-joined',
+    checks: ['00.2', '00.3'],
+    why: 'A command is a list of words. Joined with spaces and split again by a shell, "two  words" becomes two arguments, "" disappears and * becomes file names. Each word must stay one entry of argv.',
+    shows: (run) => findCall(run, ['execvp', 'execvpe'], ({ args }) => /"(-c|-lc)"/.test(args[1] ?? '') || / /.test(args[0] ?? '')),
+  },
+  {
     slug: 'spawn-instead-of-fork-and-exec',
     checks: ['00.1', '00.2'],
     why: "Node's child_process makes the process for you and hides the two steps that this level is about: fork, and exec in the child. From level 01 on, all the walls are put up between these two steps, where spawn lets nobody in.",
     shows: (run, finding) =>
       /child_process/.test(finding.actual) || /between box\.ts and the command/.test(finding.actual),
-  },
-  {
-    slug: 'arguments-joined',
-    checks: ['00.3'],
-    why: 'A command is a list of words. Joined with spaces and split again by a shell, "two  words" becomes two arguments, "" disappears and * becomes file names. Each word must stay one entry of argv.',
-    shows: (run) => findCall(run, ['execvp', 'execvpe'], ({ args }) => /"(-c|-lc)"/.test(args[1] ?? '') || / /.test(args[0] ?? '')),
   },
   {
     slug: 'no-path-search',

@@ -1,5 +1,5 @@
 // A command is one string, and a shell takes it apart.
-// fails: 00.3
+// fails: 00.2
 // misconception: arguments-joined
 import * as linux from '#linux';
 import { box } from '#command-line';
