@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { dataDirectory } from '../paths.ts';
 import { fileOf } from '../grading/run-grader.ts';
-import { compileCache } from '../grading/run.ts';
+import { compileCache, fillCompileCache } from '../grading/compile-cache.ts';
 import { programCommand } from '../grading/student-program.ts';
 import { openTestbed, systemPath } from '../grading/testbed.ts';
 import { ensureImage } from '../images/ensure.ts';
@@ -29,6 +29,7 @@ async function main(argv: string[]): Promise<number> {
   if (!(await ensureImage('busybox', { yes: false }))) {
     throw new NotReady('the image busybox is not built: run "npm run setup"');
   }
+  fillCompileCache();
   const file = fileOf(level, solution ? 'solution' : 'student');
   await using testbed = await openTestbed([file]);
   const terminal = process.env['TERM'];

@@ -2,7 +2,9 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { fillCompileCache } from '../grading/compile-cache.ts';
 import { junit } from '../grading/junit.ts';
+import { childrenOf } from '../grading/processes.ts';
 import { report } from '../grading/report.ts';
 import type { GradeResult, Target } from '../grading/result.ts';
 import { GraderFault, runGrader } from '../grading/run-grader.ts';
@@ -72,6 +74,8 @@ async function main(argv: string[]): Promise<number> {
     throw new NotReady('the image busybox is not built: run "npm run setup"');
   }
 
+  fillCompileCache();
+
   const results: GradeResult[] = [];
   for (const level of levels) {
     const result = await runGrader(level, target, { ...(file && { file }), ...(values.seed && { seed: values.seed }) });
@@ -119,6 +123,8 @@ async function probe(): Promise<void> {
 
 async function interrupted(status: number): Promise<never> {
   process.stderr.write('\nInterrupted.\n');
+  // vitest's worker first: it would open the next testbed while we remove this one.
+  for (const pid of childrenOf(process.pid)) process.kill(pid, 'SIGKILL');
   await sweepTestbeds(process.pid);
   process.exit(status);
 }

@@ -5,6 +5,7 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node';
 import { type Level, levelFile, solutionFile } from '../levels.ts';
 import { workshopRoot } from '../paths.ts';
 import { cgroupVersion } from './cgroup-mounts.ts';
+import { ownerVariable } from './testbed.ts';
 import type { CheckResult, GradeResult, Target } from './result.ts';
 
 /** The grader itself broke: no verdict. */
@@ -35,6 +36,7 @@ export async function runGrader(
     },
   };
   const status = process.exitCode;
+  process.env[ownerVariable] = String(process.pid);
   const vitest = await startVitest('test', [], {
     root: workshopRoot,
     config: false,

@@ -9,6 +9,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TraceLine } from '../../linux/trace.ts';
 import { dataDirectory } from '../paths.ts';
+import { compileCache } from './compile-cache.ts';
 import { childrenOf, type Mount, mountsOf, type ProcessFacts, processFacts, SYS_wait4 } from './processes.ts';
 import { programCommand } from './student-program.ts';
 import { openTestbed, systemPath, type Testbed } from './testbed.ts';
@@ -148,11 +149,6 @@ export async function runInTestbed(file: string, scenario: Scenario): Promise<Ru
     mountsBefore,
     ...evidence,
   };
-}
-
-/** Where compiled modules are kept between runs; the testbed's programs can read it and not change it. */
-export function compileCache(): string {
-  return path.join(dataDirectory(), 'cache', 'node');
 }
 
 /** Looks at everything in the testbed, once the program has come to rest: waiting, or ended. */

@@ -145,6 +145,9 @@ function testbed(
   return self;
 }
 
+/** The environment variable that names the process (by pid) which answers for the testbeds opened here. */
+export const ownerVariable = 'BOXWRIGHT_OWNER';
+
 /** What the sweep found of a run that could not clean up after itself. */
 export type Swept = { id: string; processes: number; cgroups: number };
 
@@ -332,7 +335,9 @@ type TestbedRecord = { pid: number; startTime: string; directories: string[] };
 
 function remember(id: string, directories: string[]): void {
   fs.mkdirSync(records, { recursive: true });
-  const record: TestbedRecord = { pid: process.pid, startTime: startTime(process.pid), directories };
+  // vitest opens testbeds in a process of its own; who answers for them is the command that started it.
+  const owner = Number(process.env[ownerVariable] ?? process.pid);
+  const record: TestbedRecord = { pid: owner, startTime: startTime(owner), directories };
   fs.writeFileSync(path.join(records, id), JSON.stringify(record));
 }
 
