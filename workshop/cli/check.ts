@@ -123,10 +123,13 @@ async function probe(): Promise<void> {
 
 async function interrupted(status: number): Promise<never> {
   process.stderr.write('\nInterrupted.\n');
+  // vitest handles the signal, too, by an exit that would leave the testbeds behind.
+  const exit = process.exit;
+  process.exit = (() => undefined) as unknown as typeof process.exit;
   // vitest's worker first: it would open the next testbed while we remove this one.
   for (const pid of childrenOf(process.pid)) process.kill(pid, 'SIGKILL');
   await sweepTestbeds(process.pid);
-  process.exit(status);
+  return exit(status);
 }
 
 await command(help, async (argv) => {
