@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { boxwrightHome, digestOf, imageInfoPath, imagePath, imagesFolder, isImageReady, setupCommand, verifyImage } from '../../workshop/images/image.ts';
+import { digestOf, imageInfoPath, imagePath, imagesFolder, isImageReady, setupCommand, verifyImage } from '../../workshop/images/image.ts';
+import { dataDirectory } from '../../workshop/paths.ts';
 import { openWorkspace } from './workspace.ts';
 
 let workspace: ReturnType<typeof openWorkspace>;
@@ -32,7 +33,7 @@ afterEach(() => {
 test('images are kept where BOXWRIGHT_HOME says, by default in /var/lib/boxwright', () => {
   expect(imagePath('debian')).toBe(`${workspace.path}/images/debian.tar`);
   delete process.env['BOXWRIGHT_HOME'];
-  expect(boxwrightHome()).toBe('/var/lib/boxwright');
+  expect(dataDirectory()).toBe('/var/lib/boxwright');
   expect(imagePath('busybox')).toBe('/var/lib/boxwright/images/busybox.tar');
 });
 

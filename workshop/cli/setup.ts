@@ -3,7 +3,8 @@
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { buildWithProgress } from '../images/ensure.ts';
-import { boxwrightHome, IMAGE_NAMES, isImageReady, verifyImage } from '../images/image.ts';
+import { IMAGE_NAMES, isImageReady, verifyImage } from '../images/image.ts';
+import { dataDirectory } from '../paths.ts';
 import type { ImageInfo, ImageName } from '../images/image.ts';
 
 const USAGE = `Usage: npm run setup -- [options]
@@ -15,7 +16,7 @@ and intact.
   --force   build again what is there already
   --help    show this help
 
-Images are kept in ${boxwrightHome()}/images.
+Images are kept in ${dataDirectory()}/images.
 `;
 
 const OK = 0;

@@ -106,12 +106,11 @@ function testbed(
     hostname,
     initPid,
     start(command, { cwd, env, trace = false, terminal = false }) {
-      const join = joined.map((directory) => `echo 0 > ${quote(directory)}/cgroup.procs`).join('; ');
       const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
       const enter = ['--target', String(initPid), '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup'];
       const program = ['env', '-i', '-C', cwd, ...variables, ...command];
       const standard = terminal ? 'inherit' : 'pipe';
-      const child = spawn('sh', ['-c', `${join}; exec nsenter "$@"`, 'sh', ...enter, '--', ...program], {
+      const child = spawn('sh', ['-c', `${joining(joined)}; exec nsenter "$@"`, 'sh', ...enter, '--', ...program], {
         stdio: [standard, standard, standard, ...(trace ? (['pipe'] as const) : [])],
         // A session of its own: no terminal to push characters into, and Ctrl-C is ours to handle.
         detached: !terminal,
@@ -271,7 +270,6 @@ function membersOf(directory: string): number[] {
 // ---- the holder ----------------------------------------------------------------------------------------------
 
 function startHolder(hostname: string, cgroups: TestbedCgroup[], shownPaths: readonly string[]): ChildProcess {
-  const join = cgroups.map(({ directory }) => `echo 0 > ${quote(directory)}/cgroup.procs`).join('; ');
   const containers = path.join(dataDirectory(), 'containers');
   const shown = mountPointsFor([workshopRoot, process.execPath, dataDirectory(), '/usr/bin', '/bin', ...shownPaths]);
   const described = cgroups.map(({ hierarchy: { version, mountPoint, controllers } }) =>
@@ -281,7 +279,7 @@ function startHolder(hostname: string, cgroups: TestbedCgroup[], shownPaths: rea
   return spawn(
     'sh',
     [
-      ...['-c', `${join}; exec unshare "$@"`, 'sh'],
+      ...['-c', `${joining(cgroups.map(({ directory }) => directory))}; exec unshare "$@"`, 'sh'],
       ...[...namespaces, '--fork', '--kill-child', '--propagation', 'private'],
       ...['sh', initScript, runDirectory, hostname, containers, shown.join('\n'), described.join('\n')],
     ],
@@ -401,6 +399,11 @@ function killIfThere(pid: number): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
+}
+
+/** The shell commands that move the shell into the cgroups: 0 means the writer itself. */
+function joining(directories: readonly string[]): string {
+  return directories.map((directory) => `echo 0 > ${quote(directory)}/cgroup.procs`).join('; ');
 }
 
 function quote(word: string): string {

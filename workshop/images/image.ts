@@ -2,7 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { dataDirectory } from '../paths.ts';
 
 export const IMAGE_NAMES = ['busybox', 'debian'] as const;
 
@@ -21,14 +22,9 @@ export interface ImageInfo {
   source: { package: string; version: string };
 }
 
-/** The folder that holds images and containers: `BOXWRIGHT_HOME`, or /var/lib/boxwright; an absolute path. */
-export function boxwrightHome(): string {
-  return resolve(process.env['BOXWRIGHT_HOME'] || '/var/lib/boxwright');
-}
-
 /** The folder that holds the images; it need not exist yet. */
 export function imagesFolder(): string {
-  return join(boxwrightHome(), 'images');
+  return join(dataDirectory(), 'images');
 }
 
 /** Where the archive of the image `name` is, or will be. */
