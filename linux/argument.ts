@@ -16,18 +16,10 @@ export function textOrNull(call: string, parameter: string, value: unknown): str
 }
 
 /** `value` if it is a whole number from `from` to `to`. @throws TypeError naming the call and the parameter */
-export function whole(
-  call: string,
-  parameter: string,
-  value: unknown,
-  from = -0x8000_0000,
-  to = 0x7fff_ffff,
-): number {
+export function whole(call: string, parameter: string, value: unknown, from = -0x8000_0000, to = 0x7fff_ffff): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < from || value > to) {
     const shown = typeof value === 'number' ? String(value) : kind(value);
-    throw new TypeError(
-      `${call}: ${parameter} must be a whole number from ${from} to ${to}, and it is ${shown}`,
-    );
+    throw new TypeError(`${call}: ${parameter} must be a whole number from ${from} to ${to}, and it is ${shown}`);
   }
   return value;
 }

@@ -21,10 +21,7 @@ export class LinuxError extends Error {
   constructor(syscall: string, errno: number, args: readonly unknown[], shown: readonly string[]) {
     const code = strerrorname(errno);
     const advice = adviceFor(syscall, code);
-    super(
-      `${syscall}(${shown.join(', ')}) failed: ${code}: ${strerror(errno)}` +
-        (advice === '' ? '' : `. ${advice}`),
-    );
+    super(`${syscall}(${shown.join(', ')}) failed: ${code}: ${strerror(errno)}` + (advice === '' ? '' : `. ${advice}`));
     this.name = 'LinuxError';
     this.syscall = syscall;
     this.errno = errno;

@@ -16,11 +16,7 @@ export function _exit(status: number): never {
 }
 
 /** _exit with a note for the trace that says why, where the program did not ask for it itself. */
-export function leave(
-  status: number,
-  caller: (...args: never[]) => unknown,
-  note: string | null,
-): never {
+export function leave(status: number, caller: (...args: never[]) => unknown, note: string | null): never {
   if (tracing) record('_exit', [String(status)], { phase: 'begins' }, caller, note);
   nativeExit(status);
   throw new Error('_exit returned');

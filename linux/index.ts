@@ -55,17 +55,6 @@ export {
 } from './namespace.ts';
 export { getpid } from './pid.ts';
 export { chroot, pivot_root } from './root.ts';
-export {
-  kill,
-  SIGCHLD,
-  SIGCONT,
-  SIGHUP,
-  SIGINT,
-  SIGKILL,
-  SIGPIPE,
-  SIGQUIT,
-  SIGSTOP,
-  SIGTERM,
-} from './signal.ts';
+export { kill, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM } from './signal.ts';
 export { setgid, setgroups, setuid } from './user.ts';
 export { __WALL, type ExitStatus, waitpid, WCONTINUED, WNOHANG, WUNTRACED } from './wait.ts';

@@ -29,9 +29,7 @@ export function strerror(errnum: number): string {
   return strerrorOf(errnum);
 }
 
-const strerrornameOf = library.func('const char *strerrorname_np(int errnum)') as (
-  errnum: number,
-) => string | null;
+const strerrornameOf = library.func('const char *strerrorname_np(int errnum)') as (errnum: number) => string | null;
 
 /** The name of an error number: `ENOENT` for 2. Node's own table lacks some, as ECHILD. See strerrorname_np(3). */
 export function strerrorname(errnum: number): string {

@@ -97,12 +97,7 @@ export function mount(
     bits,
     textOrNull('mount', 'data', data),
   ];
-  call('mount', nativeMount, args, mount, [
-    undefined,
-    undefined,
-    undefined,
-    showFlags(bits, mountFlags),
-  ]);
+  call('mount', nativeMount, args, mount, [undefined, undefined, undefined, showFlags(bits, mountFlags)]);
 }
 
 /** Detaches what is mounted on `target`. See umount(2). @throws LinuxError EBUSY while somebody uses it */

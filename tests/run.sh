@@ -7,8 +7,8 @@ if [ "$(id -u)" != 0 ]; then
   exit 3
 fi
 sh tests/install-packages.sh
-npx tsc --noEmit -p .
-npx oxlint --quiet linux workshop solutions tests
+npm run --silent types
+npm run --silent lint
 results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 status=0

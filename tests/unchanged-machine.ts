@@ -26,7 +26,10 @@ function machine(): Record<'mounts' | 'hostname' | 'cgroups' | 'processes' | 'fi
     hostname: [os.hostname()],
     cgroups: cgroupHierarchies().flatMap(({ ownDirectory, mountPoint }) =>
       [ownDirectory, mountPoint].flatMap((directory) =>
-        fs.readdirSync(directory).filter((name) => name.includes('boxwright')).map((name) => `${directory}/${name}`),
+        fs
+          .readdirSync(directory)
+          .filter((name) => name.includes('boxwright'))
+          .map((name) => `${directory}/${name}`),
       ),
     ),
     processes: fs

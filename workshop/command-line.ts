@@ -80,7 +80,9 @@ function parseRun(argv: string[]): BoxOptions {
   const { tokens } = parseArgs({ args: argv, options, strict: false, allowPositionals: true, tokens: true });
   const words = tokens.filter(({ kind }) => kind === 'positional' || kind === 'option-terminator');
   const [verb, first] = words;
-  if (tokens.some((token) => token.kind === 'option' && token.name === 'help' && token.index < (first?.index ?? Infinity))) {
+  if (
+    tokens.some((token) => token.kind === 'option' && token.name === 'help' && token.index < (first?.index ?? Infinity))
+  ) {
     throw new Asked();
   }
   if (verb?.kind !== 'positional' || verb.value !== 'run') {

@@ -21,7 +21,10 @@ export function allLevels(): Level[] {
 
 /** The level that somebody means by `level-05`, `05`, `5`, `uts-namespace` or `05-uts-namespace`; null where none. */
 export function findLevel(asked: string, levels = allLevels()): Level | null {
-  const word = asked.toLowerCase().replace(/^levels?[-_/]?/, '').replace(/\/$/, '');
+  const word = asked
+    .toLowerCase()
+    .replace(/^levels?[-_/]?/, '')
+    .replace(/\/$/, '');
   if (/^\d{1,2}$/.test(word)) {
     return levels.find(({ number }) => number === word.padStart(2, '0')) ?? null;
   }

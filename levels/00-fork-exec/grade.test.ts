@@ -90,7 +90,9 @@ check('00.2', 'the child has become the command', {
       return {
         expected,
         actual: `between box.ts and the command stands process ${between?.innerPid ?? '?'}: ${between?.argv[0] ?? 'gone'}`,
-        evidence: processes.map(({ innerPid, exe, argv }) => `${innerPid} ${exe} ${argv.slice(-3).join(' ').slice(0, 40)}`),
+        evidence: processes.map(
+          ({ innerPid, exe, argv }) => `${innerPid} ${exe} ${argv.slice(-3).join(' ').slice(0, 40)}`,
+        ),
         at: forks[0],
       };
     }
@@ -140,7 +142,9 @@ check('00.4', 'box.ts waits until the command has ended', {
       return {
         expected,
         actual: `box.ts was gone while process ${command.innerPid} was still running`,
-        evidence: [`process ${command.innerPid}: ${command.argv[0]}, state ${command.state}, parent ${command.ppid === 0 ? 'none' : 'PID 1'}`],
+        evidence: [
+          `process ${command.innerPid}: ${command.argv[0]}, state ${command.state}, parent ${command.ppid === 0 ? 'none' : 'PID 1'}`,
+        ],
         at: findCall(run, ['fork', 'clone']),
       };
     }
@@ -148,8 +152,13 @@ check('00.4', 'box.ts waits until the command has ended', {
     if (run.timedOut || run.left.length > 0) {
       return {
         expected,
-        actual: zombies.length > 0 ? `process ${zombies[0]!.innerPid} has ended and nobody waited for it: a zombie` : `afterwards ${run.left.length} processes were left`,
-        evidence: run.left.map(({ innerPid, state, argv }) => `process ${innerPid}, state ${state}: ${argv.join(' ').slice(0, 50)}`),
+        actual:
+          zombies.length > 0
+            ? `process ${zombies[0]!.innerPid} has ended and nobody waited for it: a zombie`
+            : `afterwards ${run.left.length} processes were left`,
+        evidence: run.left.map(
+          ({ innerPid, state, argv }) => `process ${innerPid}, state ${state}: ${argv.join(' ').slice(0, 50)}`,
+        ),
       };
     }
     return undefined;
@@ -199,7 +208,12 @@ check('00.6', 'a command that cannot start gives 127 or 126, and the child ends 
       };
     }
     if (run.exitCode !== 127) {
-      return { expected: 'status 127 for a command that is not found', actual: showEnd(run), evidence: run.trace.map(showCall), at: exec };
+      return {
+        expected: 'status 127 for a command that is not found',
+        actual: showEnd(run),
+        evidence: run.trace.map(showCall),
+        at: exec,
+      };
     }
     if (run.stderr.trim() === '') {
       return { expected: 'a line on stderr that says why', actual: 'stderr is empty', at: exec };

@@ -39,13 +39,23 @@ check('01.1', "the image is unpacked into a directory of the container's own", {
   why: 'A container needs a root directory that no other one uses. It comes from an image, which is nothing but a tar archive of a small system.',
   man: 'tar(1)',
   holds(run) {
-    const expected = "the image's files (bin/busybox among them) in a folder of this container, below the folder of containers";
+    const expected =
+      "the image's files (bin/busybox among them) in a folder of this container, below the folder of containers";
     const root = rootOf(run);
     const evidence = run.containers.slice(0, 4).map(({ path, type }) => `${type} ${path}`);
     if (root === null) {
-      return { expected, actual: run.containers.length === 0 ? 'the folder of containers is empty' : 'there is no bin/busybox', evidence };
+      return {
+        expected,
+        actual: run.containers.length === 0 ? 'the folder of containers is empty' : 'there is no bin/busybox',
+        evidence,
+      };
     }
-    if (root === '') return { expected, actual: 'the image lies in the folder of containers itself, which all of them share', evidence };
+    if (root === '')
+      return {
+        expected,
+        actual: 'the image lies in the folder of containers itself, which all of them share',
+        evidence,
+      };
     return undefined;
   },
 });
@@ -60,8 +70,14 @@ check('01.2', 'its links are as in the image, and device nodes are left out', {
     if (sh?.target !== '/bin/busybox') {
       return {
         expected: 'bin/sh, a link to /bin/busybox',
-        actual: sh === undefined ? 'there is no bin/sh' : `bin/sh is a ${sh.type}${sh.target === null ? '' : ` to ${sh.target}`}`,
-        evidence: run.containers.filter(({ type }) => type === 'link').slice(0, 3).map(({ path, target }) => `${path} -> ${target}`),
+        actual:
+          sh === undefined
+            ? 'there is no bin/sh'
+            : `bin/sh is a ${sh.type}${sh.target === null ? '' : ` to ${sh.target}`}`,
+        evidence: run.containers
+          .filter(({ type }) => type === 'link')
+          .slice(0, 3)
+          .map(({ path, target }) => `${path} -> ${target}`),
       };
     }
     const devices = run.containers.filter(({ type }) => type === 'device');
@@ -83,7 +99,8 @@ check('01.3', '/proc, /sys and /dev are mounted in it', {
     const mounts = run.during?.commands[0]?.mounts ?? run.mountsAfter;
     const root = rootOf(run)!;
     const missing = Object.entries({ proc: 'proc', sys: 'sysfs', dev: 'tmpfs' }).filter(
-      ([directory, type]) => !mounts.some((mount) => mount.type === type && mount.mountPoint.endsWith(`/${root}${directory}`)),
+      ([directory, type]) =>
+        !mounts.some((mount) => mount.type === type && mount.mountPoint.endsWith(`/${root}${directory}`)),
     );
     // In a mount namespace or behind a chroot, the table may name them from the new root.
     const seen = missing.filter(([directory, type]) => !isOwnMount(run, `/${directory}`, type));
@@ -106,18 +123,22 @@ function isOwnMount(run: Run, mountPoint: string, type: string): boolean {
 check('01.4', "its / is the container's directory", {
   of: held,
   needs: ['01.1'],
-  why: 'Which directory a path beginning with / starts from is a property of each process. It is the same as its parent\'s until chroot changes it.',
+  why: "Which directory a path beginning with / starts from is a property of each process. It is the same as its parent's until chroot changes it.",
   man: 'chroot(2)',
   holds(run) {
     const expected = "the command's root, as the kernel has it, is the directory that was unpacked";
     const command = run.during?.commands[0];
-    if (command === undefined) return { expected, actual: `the command never ran: ${showEnd(run)}`, evidence: showStderr(run) };
+    if (command === undefined)
+      return { expected, actual: `the command never ran: ${showEnd(run)}`, evidence: showStderr(run) };
     const root = rootOf(run)!.replace(/\/$/, '');
     if (command.root.endsWith(`/${root}`)) return undefined;
     return {
       expected,
       actual: `its root is ${command.root}`,
-      evidence: [`/proc/${command.innerPid}/root -> ${command.root}`, ...run.trace.filter(({ call }) => call === 'chroot').map(showCall)],
+      evidence: [
+        `/proc/${command.innerPid}/root -> ${command.root}`,
+        ...run.trace.filter(({ call }) => call === 'chroot').map(showCall),
+      ],
       at: findCall(run, 'chroot') ?? findCall(run, ['execvp', 'execvpe']),
     };
   },
@@ -136,7 +157,10 @@ check('01.5', 'its working directory is inside, and the host is out of reach', {
       return {
         expected,
         actual: `it is ${command.cwd}`,
-        evidence: [`/proc/${command.innerPid}/cwd -> ${command.cwd}`, ...(run.stdout.includes(secret) ? [`the command read the host's ${secretFile}`] : [])],
+        evidence: [
+          `/proc/${command.innerPid}/cwd -> ${command.cwd}`,
+          ...(run.stdout.includes(secret) ? [`the command read the host's ${secretFile}`] : []),
+        ],
         at: findCall(run, 'chroot'),
       };
     }
@@ -155,12 +179,19 @@ check('01.6', 'a missing image is said, and leaves nothing behind', {
       return { expected: 'status 125, for box.ts itself has failed', actual: showEnd(run), evidence: showStderr(run) };
     }
     if (!run.stderr.includes(missingName)) {
-      return { expected: `a sentence on stderr that names the image ${missingName}`, actual: 'the name is not in it', evidence: showStderr(run) };
+      return {
+        expected: `a sentence on stderr that names the image ${missingName}`,
+        actual: 'the name is not in it',
+        evidence: showStderr(run),
+      };
     }
     if (run.containers.length === 0) return undefined;
     return {
       expected: 'an empty folder of containers',
-      actual: `it holds ${run.containers.map(({ path }) => path).slice(0, 3).join(', ')}`,
+      actual: `it holds ${run.containers
+        .map(({ path }) => path)
+        .slice(0, 3)
+        .join(', ')}`,
     };
   },
 });

@@ -5,9 +5,14 @@ import type { GradeResult } from '../../workshop/grading/result.ts';
 import { workshopRoot } from '../../workshop/paths.ts';
 
 /** Runs `npm run check` with these words; what it printed and its exit status. */
-export async function check(...words: string[]): Promise<{ stdout: string; stderr: string; exitCode: number | undefined }> {
+export async function check(
+  ...words: string[]
+): Promise<{ stdout: string; stderr: string; exitCode: number | undefined }> {
   const command = path.join(workshopRoot, 'workshop/cli/check.ts');
-  const { stdout, stderr, exitCode } = await execa(process.execPath, [command, ...words], { reject: false, stdin: 'ignore' });
+  const { stdout, stderr, exitCode } = await execa(process.execPath, [command, ...words], {
+    reject: false,
+    stdin: 'ignore',
+  });
   return { stdout, stderr, exitCode };
 }
 

@@ -16,7 +16,12 @@ describe.for(allLevels())('$name', (level) => {
   });
 
   test('the untouched skeleton fails, and names the first step', async () => {
-    const { stdout, exitCode } = await check(level.number, '--file', path.join('levels', level.name, 'box.ts'), '--plain');
+    const { stdout, exitCode } = await check(
+      level.number,
+      '--file',
+      path.join('levels', level.name, 'box.ts'),
+      '--plain',
+    );
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(/Your next step is TODO 1\.\n\nopen +levels\/\S+box\.ts:\d+\ndo /);
   });

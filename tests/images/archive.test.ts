@@ -21,8 +21,15 @@ test('GNU tar reads what was meant', () => {
   using workspace = openWorkspace();
   const file = join(workspace.path, 'a.tar');
   writeFileSync(file, writeArchive(entries, mtime));
-  const listing = execFileSync('tar', ['--list', '--verbose', '--numeric-owner', '--utc', '--file', file], { encoding: 'utf8' });
-  expect(listing.trim().split('\n').map((line) => line.replace(/ +/g, ' '))).toEqual([
+  const listing = execFileSync('tar', ['--list', '--verbose', '--numeric-owner', '--utc', '--file', file], {
+    encoding: 'utf8',
+  });
+  expect(
+    listing
+      .trim()
+      .split('\n')
+      .map((line) => line.replace(/ +/g, ' ')),
+  ).toEqual([
     '-rwsr-xr-x 0/0 7 2023-06-10 00:00 bin/busybox',
     'lrwxrwxrwx 0/0 0 2023-06-10 00:00 bin/sh -> /bin/busybox',
     'crw-rw-rw- 0/0 1,3 2023-06-10 00:00 dev/null',
@@ -45,7 +52,9 @@ test('it ends with two empty blocks and nothing after', () => {
 test('what cannot be written is refused: a path twice, a hard link before its file, a name too long', () => {
   const file: ArchiveEntry = { kind: 'file', path: 'b', mode: 0o644, content: '' };
   expect(() => writeArchive([file, file], mtime)).toThrow('two entries are called b');
-  expect(() => writeArchive([file, { kind: 'hard-link', path: 'a', target: 'b' }], mtime)).toThrow('the hard link a comes before');
+  expect(() => writeArchive([file, { kind: 'hard-link', path: 'a', target: 'b' }], mtime)).toThrow(
+    'the hard link a comes before',
+  );
   expect(() => writeArchive([{ ...file, path: 'x'.repeat(101) }], mtime)).toThrow('does not fit');
   expect(() => writeArchive([{ kind: 'symlink', path: 's', target: 'x'.repeat(101) }], mtime)).toThrow('does not fit');
 });

@@ -1,5 +1,15 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -18,7 +28,10 @@ const isRoot = process.getuid?.() === 0;
 
 /** Runs `npm run setup` in a home of its own. */
 function setup(home: string, args: string[] = [], env: Record<string, string> = {}) {
-  return spawnSync(process.execPath, [SETUP, ...args], { env: { ...process.env, BOXWRIGHT_HOME: home, ...env }, encoding: 'utf8' });
+  return spawnSync(process.execPath, [SETUP, ...args], {
+    env: { ...process.env, BOXWRIGHT_HOME: home, ...env },
+    encoding: 'utf8',
+  });
 }
 
 function infoIn(home: string): ImageInfo {
@@ -40,7 +53,9 @@ describe.runIf(isRoot)('the image busybox', () => {
     root = join(workspace.path, 'root');
     const result = setup(home);
     expect(result.stderr).toContain("image busybox, step 1 of 4: downloading Debian's package busybox-static\n");
-    expect(result.stdout).toMatch(/^image busybox: built \(\d\.\d MB, \w+, busybox-static \S+\)\n {2}sha256:[0-9a-f]{64}\n$/);
+    expect(result.stdout).toMatch(
+      /^image busybox: built \(\d\.\d MB, \w+, busybox-static \S+\)\n {2}sha256:[0-9a-f]{64}\n$/,
+    );
     expect(result.status).toBe(0);
     list({ file: archive, sync: true, onReadEntry: (entry) => entries.set(entry.path, entry) });
     unpack(archive, root);
@@ -53,10 +68,14 @@ describe.runIf(isRoot)('the image busybox', () => {
   /** Runs a shell in the image, where its mounts and its root are nobody else's. */
   function inContainer(script: string): string {
     const prepare = `mount -t proc proc "$0/proc" && exec chroot "$0" /bin/sh -c "$1"`;
-    const result = spawnSync('unshare', ['--mount', '--propagation', 'private', '--pid', '--uts', '--fork', 'sh', '-c', prepare, root, script], {
-      encoding: 'utf8',
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-    });
+    const result = spawnSync(
+      'unshare',
+      ['--mount', '--propagation', 'private', '--pid', '--uts', '--fork', 'sh', '-c', prepare, root, script],
+      {
+        encoding: 'utf8',
+        env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+      },
+    );
     expect(result.stderr).toBe('');
     expect(result.status).toBe(0);
     return result.stdout.trim();
@@ -74,15 +93,23 @@ describe.runIf(isRoot)('the image busybox', () => {
   });
 
   test('runs', () => {
-    expect(inContainer('echo "$(whoami) $$ $(cat /etc/hostname)"; ls /proc/1/exe >/dev/null && readlink /proc/1/exe')).toBe('root 1 busybox\n/bin/busybox');
-    expect(inContainer('. /etc/os-release && echo "$ID_LIKE"; cd / && ls -d */ | tr -d "\\n"; /usr/bin/[ 1 -lt 2 ] && echo " yes"')).toBe(
-      'debian\nbin/dev/etc/home/proc/root/run/sbin/sys/tmp/usr/var/ yes',
+    expect(
+      inContainer('echo "$(whoami) $$ $(cat /etc/hostname)"; ls /proc/1/exe >/dev/null && readlink /proc/1/exe'),
+    ).toBe('root 1 busybox\n/bin/busybox');
+    expect(
+      inContainer(
+        '. /etc/os-release && echo "$ID_LIKE"; cd / && ls -d */ | tr -d "\\n"; /usr/bin/[ 1 -lt 2 ] && echo " yes"',
+      ),
+    ).toBe('debian\nbin/dev/etc/home/proc/root/run/sbin/sys/tmp/usr/var/ yes');
+    expect(inContainer('su student -c "id -un; touch /tmp/mine && ls -n /tmp/mine | cut -c1-10; cd && pwd"')).toBe(
+      'student\n-rw-r--r--\n/home/student',
     );
-    expect(inContainer('su student -c "id -un; touch /tmp/mine && ls -n /tmp/mine | cut -c1-10; cd && pwd"')).toBe('student\n-rw-r--r--\n/home/student');
   });
 
   test('every name of busybox is there as an absolute link that leads to it', () => {
-    const names = inContainer('busybox --list-full').split('\n').filter((name) => name !== 'linuxrc');
+    const names = inContainer('busybox --list-full')
+      .split('\n')
+      .filter((name) => name !== 'linuxrc');
     expect(names.length).toBeGreaterThan(200);
     for (const name of names) {
       if (name === 'usr/bin/[' || name === 'bin/busybox') continue;
@@ -108,10 +135,20 @@ describe.runIf(isRoot)('the image busybox', () => {
 
   test('belongs to root, but for the home of student', () => {
     for (const entry of entries.values()) {
-      expect(`${entry.path} ${entry.uid}:${entry.gid}`).toBe(entry.path === 'home/student/' ? 'home/student/ 1000:1000' : `${entry.path} 0:0`);
+      expect(`${entry.path} ${entry.uid}:${entry.gid}`).toBe(
+        entry.path === 'home/student/' ? 'home/student/ 1000:1000' : `${entry.path} 0:0`,
+      );
     }
     const mode = (path: string) => (statSync(join(root, path)).mode & 0o7777).toString(8);
-    expect(['.', 'root', 'tmp', 'var/tmp', 'etc', 'etc/passwd', 'bin/busybox'].map(mode)).toEqual(['755', '700', '1777', '1777', '755', '644', '755']);
+    expect(['.', 'root', 'tmp', 'var/tmp', 'etc', 'etc/passwd', 'bin/busybox'].map(mode)).toEqual([
+      '755',
+      '700',
+      '1777',
+      '1777',
+      '755',
+      '644',
+      '755',
+    ]);
   });
 
   test(
@@ -122,7 +159,15 @@ describe.runIf(isRoot)('the image busybox', () => {
         ['--force', 'TZ=Asia/Tokyo', 'LC_ALL=tr_TR.UTF-8'],
         ['--force', 'TZ=America/Caracas', 'LANG=de_DE.UTF-8'],
       ].map(async ([option, ...variables]) => {
-        const command = ['-c', 'umask 077; exec env "$@"', 'sh', ...variables, process.execPath, SETUP, option as string];
+        const command = [
+          '-c',
+          'umask 077; exec env "$@"',
+          'sh',
+          ...variables,
+          process.execPath,
+          SETUP,
+          option as string,
+        ];
         const child = spawn('sh', command, { env: { ...process.env, BOXWRIGHT_HOME: other }, stdio: 'ignore' });
         const [status] = (await once(child, 'exit')) as [number | null];
         return status;
@@ -159,7 +204,10 @@ describe.runIf(isRoot)('the image busybox', () => {
   test('a failed build says which command failed and leaves the image that was there', () => {
     const bin = join(workspace.path, 'no-network');
     mkdirSync(bin);
-    writeFileSync(join(bin, 'apt-get'), '#!/bin/sh\necho "W: beside the point" >&2\necho "E: Temporary failure resolving the mirror" >&2\nexit 100\n');
+    writeFileSync(
+      join(bin, 'apt-get'),
+      '#!/bin/sh\necho "W: beside the point" >&2\necho "E: Temporary failure resolving the mirror" >&2\nexit 100\n',
+    );
     chmodSync(join(bin, 'apt-get'), 0o755);
     const env = { PATH: `${bin}:${process.env['PATH']}` };
 
@@ -178,24 +226,31 @@ describe.runIf(isRoot)('the image busybox', () => {
   });
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    test(`a build that is ended by ${signal} leaves nothing behind`, async () => {
-      const bin = join(workspace.path, `slow-${signal}`);
-      const started = join(bin, 'started');
-      mkdirSync(bin);
-      // It answers once it has left something half done, then waits for its end.
-      writeFileSync(join(bin, 'apt-get'), `#!/bin/sh\necho part > busybox-static_1.deb\necho > '${started}'\nexec sleep 600\n`);
-      chmodSync(join(bin, 'apt-get'), 0o755);
-      const interrupted = join(workspace.path, `interrupted-${signal}`);
-      const child = spawn(process.execPath, [SETUP], {
-        env: { ...process.env, BOXWRIGHT_HOME: interrupted, PATH: `${bin}:${process.env['PATH']}` },
-        stdio: 'ignore',
-      });
-      await expect.poll(() => existsSync(started), { timeout: DOWNLOAD_TIMEOUT_MS }).toBe(true);
-      expect(readdirSync(join(interrupted, 'images'))).toHaveLength(1);
-      child.kill(signal);
-      const [, endedBy] = (await once(child, 'exit')) as [number | null, string | null];
-      expect(endedBy).toBe(signal);
-      expect(readdirSync(join(interrupted, 'images'))).toEqual([]);
-    }, DOWNLOAD_TIMEOUT_MS);
+    test(
+      `a build that is ended by ${signal} leaves nothing behind`,
+      async () => {
+        const bin = join(workspace.path, `slow-${signal}`);
+        const started = join(bin, 'started');
+        mkdirSync(bin);
+        // It answers once it has left something half done, then waits for its end.
+        writeFileSync(
+          join(bin, 'apt-get'),
+          `#!/bin/sh\necho part > busybox-static_1.deb\necho > '${started}'\nexec sleep 600\n`,
+        );
+        chmodSync(join(bin, 'apt-get'), 0o755);
+        const interrupted = join(workspace.path, `interrupted-${signal}`);
+        const child = spawn(process.execPath, [SETUP], {
+          env: { ...process.env, BOXWRIGHT_HOME: interrupted, PATH: `${bin}:${process.env['PATH']}` },
+          stdio: 'ignore',
+        });
+        await expect.poll(() => existsSync(started), { timeout: DOWNLOAD_TIMEOUT_MS }).toBe(true);
+        expect(readdirSync(join(interrupted, 'images'))).toHaveLength(1);
+        child.kill(signal);
+        const [, endedBy] = (await once(child, 'exit')) as [number | null, string | null];
+        expect(endedBy).toBe(signal);
+        expect(readdirSync(join(interrupted, 'images'))).toEqual([]);
+      },
+      DOWNLOAD_TIMEOUT_MS,
+    );
   }
 });

@@ -21,12 +21,21 @@ describe.runIf(isWanted)('the image debian', () => {
   function build(home: string, hostname: string, umask: string): ImageInfo {
     const script = `hostname ${hostname} && umask ${umask} && exec "$@"`;
     const result = spawnSync('unshare', ['--uts', 'sh', '-c', script, 'sh', process.execPath, SETUP, '--all'], {
-      env: { ...process.env, BOXWRIGHT_HOME: join(workspace.path, home), TZ: hostname === 'one' ? 'Asia/Tokyo' : 'UTC' },
+      env: {
+        ...process.env,
+        BOXWRIGHT_HOME: join(workspace.path, home),
+        TZ: hostname === 'one' ? 'Asia/Tokyo' : 'UTC',
+      },
       encoding: 'utf8',
     });
     expect(result.stderr).toContain('image debian, step 8 of 8: computing the digest');
     expect(result.status).toBe(0);
-    expect(readdirSync(join(workspace.path, home, 'images')).toSorted()).toEqual(['busybox.json', 'busybox.tar', 'debian.json', 'debian.tar']);
+    expect(readdirSync(join(workspace.path, home, 'images')).toSorted()).toEqual([
+      'busybox.json',
+      'busybox.tar',
+      'debian.json',
+      'debian.tar',
+    ]);
     return JSON.parse(readFileSync(join(workspace.path, home, 'images/debian.json'), 'utf8')) as ImageInfo;
   }
 
@@ -53,16 +62,25 @@ describe.runIf(isWanted)('the image debian', () => {
   }
 
   test('is small, and says what it is', () => {
-    expect(first).toMatchObject({ name: 'debian', source: { package: 'debian', version: expect.stringMatching(/^12\./) } });
+    expect(first).toMatchObject({
+      name: 'debian',
+      source: { package: 'debian', version: expect.stringMatching(/^12\./) },
+    });
     expect(first.bytes).toBeLessThan(100_000_000);
-    expect(inContainer('cat /etc/hostname; . /etc/os-release; echo $ID $VERSION_CODENAME; ls /etc/resolv.conf 2>/dev/null || echo none')).toBe(
-      'debian\ndebian bookworm\nnone',
-    );
+    expect(
+      inContainer(
+        'cat /etc/hostname; . /etc/os-release; echo $ID $VERSION_CODENAME; ls /etc/resolv.conf 2>/dev/null || echo none',
+      ),
+    ).toBe('debian\ndebian bookworm\nnone');
   });
 
   test('its programs run: ps, and stress-ng on processor and memory', () => {
     expect(inContainer('ps -e -o pid= -o comm= | head -1').trim()).toBe('1 sh');
-    expect(inContainer('stress-ng --quiet --cpu 1 --cpu-ops 10 && stress-ng --quiet --vm 1 --vm-bytes 8m --vm-ops 10 && echo done')).toBe('done');
+    expect(
+      inContainer(
+        'stress-ng --quiet --cpu 1 --cpu-ops 10 && stress-ng --quiet --vm 1 --vm-bytes 8m --vm-ops 10 && echo done',
+      ),
+    ).toBe('done');
   });
 
   test('setuid and setgid survive, and device nodes stay out', () => {

@@ -29,13 +29,20 @@ beforeEach(() => {
   // Whether it would build is all that counts here: no package is fetched.
   const bin = join(workspace.path, 'bin');
   mkdirSync(bin);
-  writeFileSync(join(bin, 'apt-get'), `#!/bin/sh\necho > '${workspace.path}/asked-apt'\necho 'E: not today' >&2\nexit 100\n`);
+  writeFileSync(
+    join(bin, 'apt-get'),
+    `#!/bin/sh\necho > '${workspace.path}/asked-apt'\necho 'E: not today' >&2\nexit 100\n`,
+  );
   chmodSync(join(bin, 'apt-get'), 0o755);
 });
 
 afterEach(() => workspace.remove());
 
-const environment = () => ({ ...process.env, BOXWRIGHT_HOME: home, PATH: `${workspace.path}/bin:${process.env['PATH']}` });
+const environment = () => ({
+  ...process.env,
+  BOXWRIGHT_HOME: home,
+  PATH: `${workspace.path}/bin:${process.env['PATH']}`,
+});
 
 const triedToBuild = () => existsSync(join(workspace.path, 'asked-apt'));
 

@@ -1,6 +1,14 @@
 import { mkdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { digestOf, imageInfoPath, imagePath, imagesFolder, isImageReady, setupCommand, verifyImage } from '../../workshop/images/image.ts';
+import {
+  digestOf,
+  imageInfoPath,
+  imagePath,
+  imagesFolder,
+  isImageReady,
+  setupCommand,
+  verifyImage,
+} from '../../workshop/images/image.ts';
 import { dataDirectory } from '../../workshop/paths.ts';
 import { openWorkspace } from './workspace.ts';
 
@@ -49,7 +57,9 @@ test('an image with its note is ready and intact', async () => {
 test('an image that is missing, cut, or without its note is not ready', async () => {
   truncateSync(imagePath('busybox'), 6);
   expect(isImageReady('busybox')).toBe(false);
-  await expect(verifyImage('busybox')).rejects.toThrow('the image busybox is missing or incomplete: build it with npm run setup');
+  await expect(verifyImage('busybox')).rejects.toThrow(
+    'the image busybox is missing or incomplete: build it with npm run setup',
+  );
   writeFileSync(imagePath('busybox'), 'content');
   expect(isImageReady('busybox')).toBe(true);
   writeFileSync(imageInfoPath('busybox'), '{"name": "busy');
@@ -66,7 +76,9 @@ test('a changed byte is found by verifyImage, though not by isImageReady', async
   writeFileSync(imagePath('busybox'), 'contenT');
   expect(statSync(imagePath('busybox')).size).toBe(7);
   expect(isImageReady('busybox')).toBe(true);
-  await expect(verifyImage('busybox')).rejects.toThrow(/the image busybox has changed since it was built .*: build it again with npm run setup -- --force$/);
+  await expect(verifyImage('busybox')).rejects.toThrow(
+    /the image busybox has changed since it was built .*: build it again with npm run setup -- --force$/,
+  );
 });
 
 test('the command that builds an image', () => {

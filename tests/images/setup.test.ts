@@ -57,7 +57,9 @@ test.runIf(isOpen)('without root: runs again through sudo with the same Node, ho
 
   const result = setup(['--all', '--force'], { uid: NOBODY, env });
   expect(result.stderr).toBe('setup: needs root: running again with sudo\n');
-  expect(result.stdout).toBe(`--non-interactive -- env BOXWRIGHT_HOME=/some/where ${process.execPath} ${SETUP} --all --force\n`);
+  expect(result.stdout).toBe(
+    `--non-interactive -- env BOXWRIGHT_HOME=/some/where ${process.execPath} ${SETUP} --all --force\n`,
+  );
   expect(result.status).toBe(0);
   // sudo's own failure, a wrong password for one, and the status of what it ran.
   expect(setup([], { uid: NOBODY, env: { ...env, SUDO_STATUS: '1' } }).status).toBe(3);

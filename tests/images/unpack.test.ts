@@ -63,13 +63,22 @@ describe('what an archive holds', () => {
 
   test('symbolic links keep their targets: absolute, relative, upwards and dangling', () => {
     const links = { sh: '/bin/busybox', rel: '../x/./y', up: '../../../../etc/passwd', dangling: '/nowhere/at all' };
-    writeRaw(archive, [directory('bin/'), ...Object.entries(links).map(([name, target]) => symlink(`bin/${name}`, target))]);
+    writeRaw(archive, [
+      directory('bin/'),
+      ...Object.entries(links).map(([name, target]) => symlink(`bin/${name}`, target)),
+    ]);
     unpack(archive, root);
     for (const [name, target] of Object.entries(links)) expect(readlinkSync(join(root, 'bin', name))).toBe(target);
   });
 
   test('hard links share their inode, also with a symbolic link', () => {
-    writeRaw(archive, [{ path: 'a', content: 'hello' }, hardLink('d/b', 'a'), hardLink('c', './d/b'), symlink('s', '/a'), hardLink('t', 's')]);
+    writeRaw(archive, [
+      { path: 'a', content: 'hello' },
+      hardLink('d/b', 'a'),
+      hardLink('c', './d/b'),
+      symlink('s', '/a'),
+      hardLink('t', 's'),
+    ]);
     unpack(archive, root);
     expect(lstatSync(join(root, 'a')).nlink).toBe(3);
     expect(lstatSync(join(root, 'c')).ino).toBe(lstatSync(join(root, 'a')).ino);
@@ -101,7 +110,9 @@ describe('what an archive holds', () => {
         const { mode, uid, gid } = lstatSync(join(`${root}-${umask}`, path));
         return `${(mode & 0o7777).toString(8)} ${uid}:${gid}`;
       };
-      expect(['.', 'tmp', 'shared', 'closed', 'closed/inside', 'setuid', 'setgid', 'all', 'none', 'implied', 'link'].map(of)).toEqual([
+      expect(
+        ['.', 'tmp', 'shared', 'closed', 'closed/inside', 'setuid', 'setgid', 'all', 'none', 'implied', 'link'].map(of),
+      ).toEqual([
         '751 0:0',
         '1777 0:0',
         '2775 0:50',
@@ -151,7 +162,10 @@ describe('what an archive holds', () => {
   });
 
   test('a gzipped archive arrives the same way', () => {
-    writeFileSync(archive, gzipSync(Buffer.concat([rawEntry({ path: 'f', content: 'hello' }), rawEntry(symlink('l', '/f')), END])));
+    writeFileSync(
+      archive,
+      gzipSync(Buffer.concat([rawEntry({ path: 'f', content: 'hello' }), rawEntry(symlink('l', '/f')), END])),
+    );
     unpack(archive, root);
     expect(readFileSync(join(root, 'f'), 'utf8')).toBe('hello');
     expect(readlinkSync(join(root, 'l'))).toBe('/f');
@@ -167,7 +181,11 @@ describe('an archive that reaches out of the root is refused, and nothing is wri
       entry: '../../outside',
       says: "would be written outside the container's root",
     },
-    '.. in the middle': { entries: () => [{ path: 'a/../../../outside', content: 'x' }], entry: 'a/../../../outside', says: 'outside' },
+    '.. in the middle': {
+      entries: () => [{ path: 'a/../../../outside', content: 'x' }],
+      entry: 'a/../../../outside',
+      says: 'outside',
+    },
     '.. that stays inside': { entries: () => [{ path: 'a/../b', content: 'x' }], entry: 'a/../b', says: 'outside' },
     '.. as a directory': { entries: () => [directory('..', 0o777)], entry: '..', says: 'outside' },
     '.. in a device that is left out anyway': {
@@ -192,7 +210,11 @@ describe('an archive that reaches out of the root is refused, and nothing is wri
       says: 'through the symbolic link "bin"',
     },
     'through a hard link to a link': {
-      entries: () => [symlink('out', workspace.path), hardLink('alias', 'out'), { path: 'alias/outside', content: 'x' }],
+      entries: () => [
+        symlink('out', workspace.path),
+        hardLink('alias', 'out'),
+        { path: 'alias/outside', content: 'x' },
+      ],
       entry: 'alias/outside',
       says: 'through the symbolic link "alias"',
     },
@@ -201,7 +223,11 @@ describe('an archive that reaches out of the root is refused, and nothing is wri
       entry: 'd',
       says: 'would replace a directory',
     },
-    'a link in the place of the root': { entries: () => [symlink('./', workspace.path)], entry: './', says: 'would replace a directory' },
+    'a link in the place of the root': {
+      entries: () => [symlink('./', workspace.path)],
+      entry: './',
+      says: 'would replace a directory',
+    },
     'a directory through a link': {
       entries: () => [symlink('out', workspace.path), directory('out/outside/')],
       entry: 'out/outside/',
@@ -212,14 +238,26 @@ describe('an archive that reaches out of the root is refused, and nothing is wri
       entry: 'mine',
       says: 'is a hard link to "../../secret", which is outside the container\'s root',
     },
-    'a hard link to an absolute name': { entries: () => [hardLink('mine', '/etc/hostname')], entry: 'mine', says: 'outside' },
+    'a hard link to an absolute name': {
+      entries: () => [hardLink('mine', '/etc/hostname')],
+      entry: 'mine',
+      says: 'outside',
+    },
     'a hard link through a link': {
       entries: () => [symlink('out', workspace.path), hardLink('mine', 'out/secret')],
       entry: 'mine',
       says: 'through the symbolic link "out"',
     },
-    'a hard link to what is not there': { entries: () => [hardLink('mine', 'nothing')], entry: 'mine', says: 'does not come before it' },
-    'a hard link to a directory': { entries: () => [directory('d/'), hardLink('mine', 'd')], entry: 'mine', says: 'a directory' },
+    'a hard link to what is not there': {
+      entries: () => [hardLink('mine', 'nothing')],
+      entry: 'mine',
+      says: 'does not come before it',
+    },
+    'a hard link to a directory': {
+      entries: () => [directory('d/'), hardLink('mine', 'd')],
+      entry: 'mine',
+      says: 'a directory',
+    },
     'below a file': { entries: () => [{ path: 'f' }, { path: 'f/g' }], entry: 'f/g', says: 'which is not a directory' },
   };
 
@@ -304,7 +342,10 @@ describe('an archive that is not whole leaves nothing behind', () => {
   });
 
   test('with a damaged header anywhere', () => {
-    for (const [index, name] of [[0, 'first'], [512 + 512 + 5120, 'later']] as const) {
+    for (const [index, name] of [
+      [0, 'first'],
+      [512 + 512 + 5120, 'later'],
+    ] as const) {
       const damaged = Buffer.from(whole);
       damaged.writeUInt8(damaged.readUInt8(index + 1) ^ 0x55, index + 1);
       writeFileSync(archive, damaged);
@@ -323,7 +364,12 @@ describe('an archive that is not whole leaves nothing behind', () => {
     const sparse = rawEntry({ path: 'sparse', content: 'x' });
     // GNU's sparse file; the sum of the header changes with its type, from '0' to 'S'.
     sparse.write('S', 156);
-    sparse.write((Number.parseInt(sparse.toString('ascii', 148, 154), 8) + 'S'.charCodeAt(0) - '0'.charCodeAt(0)).toString(8).padStart(6, '0'), 148);
+    sparse.write(
+      (Number.parseInt(sparse.toString('ascii', 148, 154), 8) + 'S'.charCodeAt(0) - '0'.charCodeAt(0))
+        .toString(8)
+        .padStart(6, '0'),
+      148,
+    );
     writeFileSync(archive, Buffer.concat([rawEntry({ path: 'first' }), sparse, END]));
     expect(unpackError().message).toContain('"sparse"');
     expectNothingLeft();

@@ -17,7 +17,15 @@ export type RawEntry = HeaderData & { content?: string };
 
 /** The blocks of one entry, with nothing checked: archives from hostile hands say what they like. */
 export function rawEntry({ content = '', ...fields }: RawEntry): Buffer {
-  const header = new Header({ mode: 0o644, uid: 0, gid: 0, size: content.length, mtime: new Date(0), type: 'File', ...fields });
+  const header = new Header({
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: content.length,
+    mtime: new Date(0),
+    type: 'File',
+    ...fields,
+  });
   header.encode();
   const body = Buffer.alloc(Math.ceil(content.length / 512) * 512);
   body.write(content);

@@ -69,7 +69,9 @@ async function unpacked(name: string): Promise<string> {
   });
   const [{ filename }] = JSON.parse(packed.stdout) as [{ filename: string }];
   const archive = path.join(download.path, filename);
-  const hash = createHash('sha512').update(await fs.promises.readFile(archive)).digest('base64');
+  const hash = createHash('sha512')
+    .update(await fs.promises.readFile(archive))
+    .digest('base64');
   if (`sha512-${hash}` !== integrity) {
     throw new Error(`${name}@${version} is not the one of package-lock.json: its hash is sha512-${hash}`);
   }

@@ -26,9 +26,7 @@ describe('clone', () => {
   });
 
   test('a number that the function returns becomes the status', async () => {
-    expect(await valuesOf('clone', ['status'])).toEqual(
-      [0, 7, 9].map((exitCode) => ({ exitCode, signal: null })),
-    );
+    expect(await valuesOf('clone', ['status'])).toEqual([0, 7, 9].map((exitCode) => ({ exitCode, signal: null })));
   });
 
   test.for(['returns-nothing', 'async'])('%s: says so and ends the child with status 1', async (name) => {

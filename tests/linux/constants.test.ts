@@ -57,9 +57,10 @@ const declared = Object.fromEntries(
 
 /** SYS_clone, by architecture, as fork.ts has it. */
 const systemCalls = Object.fromEntries(
-  [.../const SYS_clone.* = \{ (.*) \}/.exec(sources)![1]!.matchAll(/(\w+): (\d+)/g)].map(
-    ([, architecture, number]) => [architecture!, Number(number)],
-  ),
+  [.../const SYS_clone.* = \{ (.*) \}/.exec(sources)![1]!.matchAll(/(\w+): (\d+)/g)].map(([, architecture, number]) => [
+    architecture!,
+    Number(number),
+  ]),
 );
 
 /** The value of each C expression, as `compiler` sees it; `emulator` runs what it makes. */
@@ -84,7 +85,10 @@ async function valuesInC(
   await using scratch = await fs.promises.mkdtempDisposable(path.join(os.tmpdir(), 'boxwright-test-'));
   const binary = path.join(scratch.path, 'constants');
   await execa(compiler, ['-x', 'c', '-', '-o', binary], { input: program });
-  const { stdout } = await execa(emulator[0] ?? binary, [...emulator.slice(1), ...(emulator.length > 0 ? [binary] : [])]);
+  const { stdout } = await execa(emulator[0] ?? binary, [
+    ...emulator.slice(1),
+    ...(emulator.length > 0 ? [binary] : []),
+  ]);
   const values = stdout.split('\n').map(Number);
   return Object.fromEntries(expressions.map((expression, index) => [expression, values[index]!]));
 }
@@ -106,7 +110,13 @@ describe('constants', () => {
     expect(exported.length).toBeGreaterThan(40);
     expect(declared).toMatchObject(Object.fromEntries(exported));
     // Some that are not exported.
-    expect(declared).toMatchObject({ MADV_DOFORK: 11, SIGACTION_SIZE: 152, TERMIOS_SIZE: 60, SIGSET_SIZE: 128, FD_CLOEXEC: 1 });
+    expect(declared).toMatchObject({
+      MADV_DOFORK: 11,
+      SIGACTION_SIZE: 152,
+      TERMIOS_SIZE: 60,
+      SIGSET_SIZE: 128,
+      FD_CLOEXEC: 1,
+    });
   });
 
   test('the C headers of this machine have the same', async () => {

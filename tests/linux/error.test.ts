@@ -5,7 +5,8 @@ test('a LinuxError has the call, its arguments and the error, and its message re
   const [error, stack] = await valuesOf('error', ['shape']);
   expect(error).toEqual({
     name: 'LinuxError',
-    message: 'mount("proc", "/no/such/place", "proc", MS_NOSUID|MS_NODEV, "") failed: ENOENT: No such file or directory',
+    message:
+      'mount("proc", "/no/such/place", "proc", MS_NOSUID|MS_NODEV, "") failed: ENOENT: No such file or directory',
     syscall: 'mount',
     errno: 2,
     code: 'ENOENT',

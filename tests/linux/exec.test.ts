@@ -95,7 +95,7 @@ describe('execvp hands over a clean process', () => {
     const run = await runProgram('exec', ['arguments']);
     const [, ...words] = run.stdout.split(/^(?=\[)/m);
     expect(words).toEqual(
-      ['two words', '', '$HOME', "quote' \" `", 'ü → 箱', 'line\nbreak', '-x', '*'].map((word) => `[${word}]\n`),
+      ['two words', '', '$HOME', 'quote\' " `', 'ü → 箱', 'line\nbreak', '-x', '*'].map((word) => `[${word}]\n`),
     );
     expect(await runProgram('exec', ['own-name'])).toMatchObject({ stdout: 'another name\n' });
   });
@@ -112,8 +112,7 @@ describe('execvp that fails', () => {
     expect(errors).toMatchObject([
       {
         name: 'LinuxError',
-        message:
-          'execvp("no-such-program", ["no-such-program", "x"]) failed: ENOENT: No such file or directory',
+        message: 'execvp("no-such-program", ["no-such-program", "x"]) failed: ENOENT: No such file or directory',
         syscall: 'execvp',
         errno: 2,
         code: 'ENOENT',

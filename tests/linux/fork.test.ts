@@ -106,10 +106,7 @@ describe('a child that does not end in _exit or exec ends with status 1', () => 
   });
 
   test('and _exit keeps its status', async () => {
-    expect(await valuesOf('fork', ['_exit'])).toEqual([
-      { exitCode: 42, signal: null },
-      { exitHandlerOf: 'parent' },
-    ]);
+    expect(await valuesOf('fork', ['_exit'])).toEqual([{ exitCode: 42, signal: null }, { exitHandlerOf: 'parent' }]);
   });
 
   test.for(['throw', 'throw-with-cause', 'process-exit', 'process-abort'])(

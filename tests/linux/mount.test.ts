@@ -14,9 +14,7 @@ describe('mount', () => {
   });
 
   test('tmpfs takes its options from data', async () => {
-    expect(await valuesOf('mount', ['tmpfs'])).toEqual([
-      { isTmpfs: true, bytes: 65_536, mode: '750', full: 'ENOSPC' },
-    ]);
+    expect(await valuesOf('mount', ['tmpfs'])).toEqual([{ isTmpfs: true, bytes: 65_536, mode: '750', full: 'ENOSPC' }]);
   });
 
   test('flags forbid devices and programs, and MS_REMOUNT changes them', async () => {

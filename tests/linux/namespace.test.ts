@@ -26,13 +26,7 @@ describe('unshare and setns', () => {
   });
 
   test('setns enters the namespaces of another process', async () => {
-    expect(await valuesOf('namespace', ['setns'])).toEqual([
-      [true, 'EBADF'],
-      'inside',
-      [true, true],
-      true,
-      'outside',
-    ]);
+    expect(await valuesOf('namespace', ['setns'])).toEqual([[true, 'EBADF'], 'inside', [true, true], true, 'outside']);
   });
 
   test('errors name the flags', async () => {
@@ -40,7 +34,10 @@ describe('unshare and setns', () => {
       [
         { code: 'EINVAL', message: 'unshare(CLONE_NEWUSER) failed: EINVAL: Invalid argument', args: [0x1000_0000] },
         { code: 'EINVAL', message: 'unshare(0x1) failed: EINVAL: Invalid argument' },
-        { name: 'TypeError', message: expect.stringMatching(/^unshare: flags must be a whole number .*, and it is 1\.5$/) },
+        {
+          name: 'TypeError',
+          message: expect.stringMatching(/^unshare: flags must be a whole number .*, and it is 1\.5$/),
+        },
         { name: 'TypeError', message: expect.stringContaining('unshare: flags must be a whole number') },
       ],
     ]);

@@ -51,11 +51,7 @@ const prepareSandbox = 'mount -t tmpfs tmpfs /dev/shm && cd /dev/shm && exec "$@
  *
  * @throws Error "hung" where it does not end; everything in its sandbox has been killed by then
  */
-export async function runProgram(
-  name: string,
-  args: readonly string[] = [],
-  options: RunOptions = {},
-): Promise<Run> {
+export async function runProgram(name: string, args: readonly string[] = [], options: RunOptions = {}): Promise<Run> {
   const file = path.join(options.programs ?? path.join(import.meta.dirname, 'programs'), `${name}.ts`);
   const flags = options.nodeFlags ?? requiredNodeFlags;
   const command = [...(options.command ?? [node]), ...flags, file, ...args];

@@ -68,7 +68,9 @@ describe('tracing', () => {
   test('tells the processes of a program apart', async () => {
     const { lines } = await traced('family');
     const of = (name: string) =>
-      lines.filter((line) => line.process === name).map(({ call, phase, args, result }) => ({ call, phase, args, result }));
+      lines
+        .filter((line) => line.process === name)
+        .map(({ call, phase, args, result }) => ({ call, phase, args, result }));
     const child = lines.find((line) => line.process === '0.1')!.pid;
     const grandchild = lines.find((line) => line.process === '0.1.1')!.pid;
     expect(of('0')).toEqual([
@@ -95,7 +97,12 @@ describe('tracing', () => {
     ]);
     // A pid is a number of the process's own namespace.
     expect(lines.filter((line) => line.process === '0.2').map(({ pid }) => pid)).toEqual([1, 1]);
-    for (const [process, call] of [['0', 'fork'], ['0', 'waitpid'], ['0.1', 'execvp'], ['0.2', '_exit']]) {
+    for (const [process, call] of [
+      ['0', 'fork'],
+      ['0', 'waitpid'],
+      ['0.1', 'execvp'],
+      ['0.2', '_exit'],
+    ]) {
       const line = lines.find((candidate) => candidate.process === process && candidate.call === call);
       expect(line).toMatchObject({ file: program, line: lineOf(call!) });
     }
@@ -142,7 +149,12 @@ describe('tracing', () => {
     const script = '"$@" > /dev/null && "$@" > /dev/null && cat trace';
     const run = await runInSandbox(['bash', '-c', script, 'bash', node, program, 'quiet'], { env });
     // A file is added to.
-    expect(run.stdout.trim().split('\n').map((line) => (JSON.parse(line) as TraceLine).call)).toEqual(['getpid', 'getpid']);
+    expect(
+      run.stdout
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as TraceLine).call),
+    ).toEqual(['getpid', 'getpid']);
   });
 
   test('never changes what the program does: a full disk, a closed descriptor', async () => {

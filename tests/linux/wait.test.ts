@@ -17,7 +17,10 @@ describe('waitpid', () => {
       ended('kill -KILL $$', 9, null, 9),
       ended('kill -TERM $$', 15, null, 15),
       // Whether a core was dumped (0x80) is the machine's choice.
-      { ...ended('kill -SEGV $$', 11, null, 11), status: expect.toSatisfy((status: number) => (status & ~0x80) === 11) },
+      {
+        ...ended('kill -SEGV $$', 11, null, 11),
+        status: expect.toSatisfy((status: number) => (status & ~0x80) === 11),
+      },
     ]);
   });
 

@@ -67,14 +67,20 @@ export function becomeRoot(): void {
   }
   if (process.getuid?.() === 0) return;
   if (!findProgram('sudo')) {
-    throw new NotReady('this needs root, and there is no sudo here: run it as root, or in the virtual machine (vagrant up)');
+    throw new NotReady(
+      'this needs root, and there is no sudo here: run it as root, or in the virtual machine (vagrant up)',
+    );
   }
   process.stderr.write('This makes containers, which needs root: using sudo.\n');
   const kept = ['BOXWRIGHT_HOME', 'NO_COLOR', 'FORCE_COLOR', 'TERM', 'PATH', 'COLUMNS', 'CI'];
   const variables = kept.flatMap((name) => (process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`]));
-  const { status, signal } = spawnSync('sudo', ['--', 'env', ...variables, process.execPath, ...process.argv.slice(1)], {
-    stdio: 'inherit',
-  });
+  const { status, signal } = spawnSync(
+    'sudo',
+    ['--', 'env', ...variables, process.execPath, ...process.argv.slice(1)],
+    {
+      stdio: 'inherit',
+    },
+  );
   process.exit(signal === null ? (status ?? exitStatus.notReady) : exitStatus.interrupted);
 }
 
@@ -93,7 +99,9 @@ function complain(error: unknown, help: string): number {
     process.stderr.write(`Not ready: ${error.message}\n`);
     return exitStatus.notReady;
   }
-  process.stderr.write(`The workshop itself broke; this says nothing about your program.\n${error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(
+    `The workshop itself broke; this says nothing about your program.\n${error instanceof Error ? error.stack : String(error)}\n`,
+  );
   return exitStatus.fault;
 }
 

@@ -18,7 +18,8 @@ async function main(argv: string[]): Promise<number> {
   const open = allLevels().find(({ name }) => progress.levels[name] === undefined) ?? allLevels()[0]!;
   const level = positionals[0] === undefined ? open : levelNamed(positionals[0]);
   const hints = ladders(await readFile(levelFile(level, 'hints.md'), 'utf8'));
-  const check = positionals[1] ?? [...hints.keys()].find((id) => progress.passed[id] === undefined) ?? [...hints.keys()][0]!;
+  const check =
+    positionals[1] ?? [...hints.keys()].find((id) => progress.passed[id] === undefined) ?? [...hints.keys()][0]!;
   const steps = hints.get(check);
   if (steps === undefined) {
     throw new UsageError(`${level.name} has no check "${check}"; it has ${[...hints.keys()].join(', ')}`);
@@ -36,7 +37,10 @@ function ladders(markdown: string): Map<string, string[]> {
   return new Map(
     sections.map((section) => {
       const id = section.split(/\s/)[0]!;
-      const steps = section.split(/^\d\. /m).slice(1).map((step) => step.trim().replaceAll(/\n +/g, '\n'));
+      const steps = section
+        .split(/^\d\. /m)
+        .slice(1)
+        .map((step) => step.trim().replaceAll(/\n +/g, '\n'));
       return [id, steps] as const;
     }),
   );

@@ -65,7 +65,10 @@ function parse(argv: string[]): SetupOptions {
   } catch (error) {
     // Node's own text goes on to explain the option syntax.
     const [sentence] = (error as Error).message.split(/\. |, but/);
-    throw new Error(sentence?.replace(/^./, (letter) => letter.toLowerCase()), { cause: error });
+    throw new Error(
+      sentence?.replace(/^./, (letter) => letter.toLowerCase()),
+      { cause: error },
+    );
   }
 }
 
@@ -90,7 +93,9 @@ async function intact(name: ImageName): Promise<ImageInfo | undefined> {
 function report(info: ImageInfo, what: string): void {
   const size = `${(info.bytes / BYTES_PER_MB).toFixed(1)} MB`;
   const { source } = info;
-  process.stdout.write(`image ${info.name}: ${what} (${size}, ${info.architecture}, ${source.package} ${source.version})\n`);
+  process.stdout.write(
+    `image ${info.name}: ${what} (${size}, ${info.architecture}, ${source.package} ${source.version})\n`,
+  );
   process.stdout.write(`  ${info.digest}\n`);
 }
 

@@ -22,8 +22,7 @@ export function cgroupHierarchies(): Hierarchy[] {
     const [type, , options = ''] = after.split(' ');
     if (type !== 'cgroup' && type !== 'cgroup2') continue;
     const [, , , root = '/', mountPoint = ''] = before.split(' ');
-    const controllers =
-      type === 'cgroup2' ? [] : options.split(',').filter((option) => !isMountOption(option));
+    const controllers = type === 'cgroup2' ? [] : options.split(',').filter((option) => !isMountOption(option));
     const path = own.get(controllers.join(',')) ?? '/';
     // The mount shows the hierarchy from `root` down.
     const below = root !== '/' && path.startsWith(root) ? path.slice(root.length) : path;

@@ -15,7 +15,8 @@ const anywhere: readonly Misconception[] = [
     slug: 'does-not-start',
     checks: [],
     why: 'Node could not read box.ts as a program, so nothing of it ran. The first lines of stderr name the place.',
-    shows: (run) => run.trace.length === 0 && /SyntaxError|ERR_MODULE_NOT_FOUND|ERR_UNSUPPORTED_TYPESCRIPT/.test(run.stderr),
+    shows: (run) =>
+      run.trace.length === 0 && /SyntaxError|ERR_MODULE_NOT_FOUND|ERR_UNSUPPORTED_TYPESCRIPT/.test(run.stderr),
   },
 ];
 
@@ -78,4 +79,3 @@ function lastPlace(run: Run): CheckResult['at'] {
 export function openTodo(run: Run): string | null {
   return /Error: (TODO \d+: .*)/.exec(run.stderr)?.[1] ?? null;
 }
-

@@ -6,7 +6,10 @@ import type { GradeResult } from './result.ts';
 export function junit(results: readonly GradeResult[]): string {
   const file = builder.default.newBuilder();
   for (const result of results) {
-    const suite = file.testSuite().name(result.level).time(result.durationMs / 1000);
+    const suite = file
+      .testSuite()
+      .name(result.level)
+      .time(result.durationMs / 1000);
     for (const check of result.checks) {
       const test = suite.testCase().className(result.level).name(`${check.id} ${check.title}`);
       if (check.status === 'blocked') test.skipped();

@@ -23,5 +23,7 @@ export function pick<Choice>(choices: readonly Choice[]): Choice {
 
 function draw(): Buffer {
   drawn += 1;
-  return createHash('sha256').update(`${inject('seed')}:${drawn}`).digest();
+  return createHash('sha256')
+    .update(`${inject('seed')}:${drawn}`)
+    .digest();
 }

@@ -16,7 +16,11 @@ const symbols: Record<CheckStatus, string> = { passed: '✓', failed: '✗', blo
 const words: Record<CheckStatus, string> = { passed: 'passed ', failed: 'FAILED ', blocked: 'blocked' };
 
 /** The whole report, ready to print, with a newline at its end. */
-export function report(result: GradeResult, style: ReportStyle, words: { command: string; nextLevel: string | null; lesson: string; file: string }): string {
+export function report(
+  result: GradeResult,
+  style: ReportStyle,
+  words: { command: string; nextLevel: string | null; lesson: string; file: string },
+): string {
   const width = Math.min(80, Math.max(40, style.columns));
   const paint = painter(style);
   const lines: string[] = [];
@@ -46,7 +50,9 @@ function checkLine(check: CheckResult, style: ReportStyle, width: number): strin
   const paint = painter(style);
   const colour = { passed: paint.green, failed: paint.red, blocked: paint.dim }[check.status];
   const mark = style.plain ? words[check.status] : symbols[check.status];
-  return hang(`${colour(mark)} ${check.id} `, check.title, width, (text) => (check.status === 'blocked' ? paint.dim(text) : text));
+  return hang(`${colour(mark)} ${check.id} `, check.title, width, (text) =>
+    check.status === 'blocked' ? paint.dim(text) : text,
+  );
 }
 
 /** The first failure: what we ran, expected, actual, evidence, what it means, and where to go on. */
@@ -71,8 +77,15 @@ function failure(check: CheckResult, width: number, paint: ChalkInstance): strin
 }
 
 /** A level that is only beginning, or goes on at its next TODO: no failure, but a step. */
-function beginning(check: CheckResult, width: number, paint: ChalkInstance, words: { command: string; lesson: string; file: string }): string[] {
-  const todo = (check.evidence ?? []).map((line) => /Error: (TODO \d+): (.*)/.exec(line)).find((match) => match !== null);
+function beginning(
+  check: CheckResult,
+  width: number,
+  paint: ChalkInstance,
+  words: { command: string; lesson: string; file: string },
+): string[] {
+  const todo = (check.evidence ?? [])
+    .map((line) => /Error: (TODO \d+): (.*)/.exec(line))
+    .find((match) => match !== null);
   const place = check.at ? `${check.at.file}:${check.at.line}` : words.file;
   const part = (name: string, text: string, style = (word: string): string => word): string[] =>
     hang(paint.bold(name.padEnd(10)), text, width, style);
@@ -104,7 +117,9 @@ function hang(head: string, text: string, width: number, style = (word: string):
 }
 
 function wrap(text: string, width: number): string[] {
-  return wrapAnsi(text, width, { hard: true }).split('\n').map((line) => line.trimEnd());
+  return wrapAnsi(text, width, { hard: true })
+    .split('\n')
+    .map((line) => line.trimEnd());
 }
 
 function visible(text: string): number {

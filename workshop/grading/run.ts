@@ -111,7 +111,11 @@ export async function runInTestbed(file: string, scenario: Scenario): Promise<Ru
     trace: true,
   });
   const end = once(program, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
-  const output = { stdout: keep(program.stdout!), stderr: keep(program.stderr!), trace: keep(program.stdio[3] as Readable) };
+  const output = {
+    stdout: keep(program.stdout!),
+    stderr: keep(program.stderr!),
+    trace: keep(program.stdio[3] as Readable),
+  };
   program.stdin!.on('error', () => {});
 
   const limit = AbortSignal.timeout(TIME_LIMIT * 1000);
@@ -125,7 +129,10 @@ export async function runInTestbed(file: string, scenario: Scenario): Promise<Ru
   }
   program.stdin!.end('\n');
   const ended = await Promise.race([end, timeout]);
-  const left = testbed.pids().map(processFacts).filter((facts) => facts !== null);
+  const left = testbed
+    .pids()
+    .map(processFacts)
+    .filter((facts) => facts !== null);
   const [exitCode, signal] = ended ?? [null, null];
   const evidence = {
     mountsAfter: mountsOf(testbed.initPid),
@@ -163,7 +170,10 @@ async function lookAt(testbed: Testbed, program: ChildProcess, word: string, lim
     if (restedFor >= 50) break;
     await delay(2);
   }
-  const processes = testbed.pids().map(processFacts).filter((facts) => facts !== null);
+  const processes = testbed
+    .pids()
+    .map(processFacts)
+    .filter((facts) => facts !== null);
   const runtime = processes.find(({ pid, state }) => pid === runtimePid && state !== 'Z') ?? null;
   const commands = processes.filter(
     ({ argv, exe }) => !isNode(exe) && argv.some((argument) => argument.includes(word)),

@@ -179,7 +179,10 @@ function makeCgroups(id: string): TestbedCgroup[] {
       version === 2 || controllers.some((controller) => courseControllers.includes(controller)),
   );
   const cgroups = hierarchies.map((hierarchy) => ({ hierarchy, directory: cgroupPath(hierarchy, id) }));
-  remember(id, cgroups.map(({ directory }) => directory));
+  remember(
+    id,
+    cgroups.map(({ directory }) => directory),
+  );
   for (const { hierarchy, directory } of cgroups) {
     if (hierarchy.version === 2) enableControllers(hierarchy.mountPoint, path.dirname(directory));
     fs.mkdirSync(directory, { recursive: true });
@@ -276,12 +279,19 @@ function startHolder(hostname: string, cgroups: TestbedCgroup[], shownPaths: rea
     version === 2 ? `${mountPoint} cgroup2` : `${mountPoint} cgroup ${controllers.join(',')}`,
   );
   const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup'];
+  const init = ['sh', initScript, runDirectory, hostname, containers, shown.join('\n'), described.join('\n')];
   return spawn(
     'sh',
     [
-      ...['-c', `${joining(cgroups.map(({ directory }) => directory))}; exec unshare "$@"`, 'sh'],
-      ...[...namespaces, '--fork', '--kill-child', '--propagation', 'private'],
-      ...['sh', initScript, runDirectory, hostname, containers, shown.join('\n'), described.join('\n')],
+      '-c',
+      `${joining(cgroups.map(({ directory }) => directory))}; exec unshare "$@"`,
+      'unshare',
+      ...namespaces,
+      '--fork',
+      '--kill-child',
+      '--propagation',
+      'private',
+      ...init,
     ],
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: { PATH: systemPath, LC_ALL: 'C' } },
   );

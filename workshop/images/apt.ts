@@ -41,7 +41,8 @@ export interface DownloadedPackage {
 export async function downloadPackage(name: string, folder: string): Promise<DownloadedPackage> {
   await withFreshListsIfNeeded(['download', name], folder);
   const file = readdirSync(folder).find((entry) => entry.startsWith(`${name}_`) && entry.endsWith('.deb'));
-  if (!file) throw new Error(`apt-get download ${name} succeeded but left no package behind: try apt-get update, then again`);
+  if (!file)
+    throw new Error(`apt-get download ${name} succeeded but left no package behind: try apt-get update, then again`);
   const path = join(folder, file);
   const [version = '', architecture = ''] = (
     await run('dpkg-deb', ['--show', '--showformat=${Version}\\n${Architecture}', path])
@@ -88,7 +89,9 @@ async function withFreshListsIfNeeded(args: string[], cwd?: string): Promise<voi
   const second = await aptGet(args, cwd);
   if (second === undefined) return;
   const reason = update === undefined ? second : `${second}; and apt-get update: ${update}`;
-  throw new Error(`${sentenceOf('apt-get', args)} (${reason}): check this machine's network and its Debian sources, then run it by hand to see more`);
+  throw new Error(
+    `${sentenceOf('apt-get', args)} (${reason}): check this machine's network and its Debian sources, then run it by hand to see more`,
+  );
 }
 
 /** Runs apt-get and returns what it complained of, or undefined where it succeeded. */
@@ -121,7 +124,11 @@ async function attempt(program: string, args: string[], options: RunOptions = {}
   });
   const stdout = result.stdout ?? '';
   if (!result.failed) return { stdout, complaint: undefined };
-  if (result.code === 'ENOENT') return { stdout, complaint: `there is no ${program} on this machine, and Boxwright builds its images on Debian or Ubuntu` };
+  if (result.code === 'ENOENT')
+    return {
+      stdout,
+      complaint: `there is no ${program} on this machine, and Boxwright builds its images on Debian or Ubuntu`,
+    };
   return { stdout, complaint: complaintOf(result.stderr ?? '') ?? result.shortMessage };
 }
 

@@ -29,7 +29,10 @@ export function openBuildFolder(name: string): BuildFolder {
     path = mkdtempSync(join(parent, `${PREFIX}${name}-`));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new Error(`cannot write images to ${parent} (${code}): run npm run setup, or set BOXWRIGHT_HOME to a folder of yours`, { cause: error });
+    throw new Error(
+      `cannot write images to ${parent} (${code}): run npm run setup, or set BOXWRIGHT_HOME to a folder of yours`,
+      { cause: error },
+    );
   }
   removeAbandoned(parent);
 

@@ -26,7 +26,11 @@ const STUDENT = 1000;
 const NOBODY = 65534;
 
 /** What the steps of `buildBusybox` are called, in order. */
-export const BUSYBOX_STEPS = [`downloading Debian's package ${PACKAGE}`, 'taking it apart', 'writing the archive'] as const;
+export const BUSYBOX_STEPS = [
+  `downloading Debian's package ${PACKAGE}`,
+  'taking it apart',
+  'writing the archive',
+] as const;
 
 /**
  * Builds the image's archive from Debian's package, using `folder` for everything it has to put somewhere.
@@ -42,8 +46,11 @@ export async function buildBusybox(
   onStep(1);
   const content = join(folder, 'content');
   await run('dpkg-deb', ['--extract', file, content]);
-  const program = PROGRAM_PATHS.map((path) => join(content, path)).find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
-  if (!program) throw new Error(`Debian's package ${PACKAGE} ${version} holds no busybox at ${PROGRAM_PATHS.join(' or ')}`);
+  const program = PROGRAM_PATHS.map((path) => join(content, path)).find((path) =>
+    statSync(path, { throwIfNoEntry: false })?.isFile(),
+  );
+  if (!program)
+    throw new Error(`Debian's package ${PACKAGE} ${version} holds no busybox at ${PROGRAM_PATHS.join(' or ')}`);
   const names = (await run(program, ['--list-full'])).split('\n').filter((name) => name !== '');
   onStep(2);
   const archive = writeArchive(

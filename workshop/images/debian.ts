@@ -60,7 +60,8 @@ export async function buildDebian(
   archive: string,
   onStep: (index: number) => void,
 ): Promise<Pick<ImageInfo, 'architecture' | 'source'>> {
-  if (process.getuid?.() !== 0) throw new Error('the image debian can only be built by root: run npm run setup -- --all');
+  if (process.getuid?.() !== 0)
+    throw new Error('the image debian can only be built by root: run npm run setup -- --all');
   onStep(0);
   await installPackages(TOOLS);
   const folder = dirname(archive);
@@ -80,7 +81,15 @@ export async function buildDebian(
     `--customize-hook=download /etc/debian_version ${version}`,
   ];
   // Its mounts stay in a namespace of their own, and the image's modes do not depend on our umask.
-  const wrapped = ['--mount', '--propagation', 'private', 'sh', '-c', 'umask 022 && exec mmdebstrap "$@"', 'mmdebstrap'];
+  const wrapped = [
+    '--mount',
+    '--propagation',
+    'private',
+    'sh',
+    '-c',
+    'umask 022 && exec mmdebstrap "$@"',
+    'mmdebstrap',
+  ];
   await run('unshare', [...wrapped, ...options, RELEASE, archive], {
     env: { SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH), TZ: 'UTC', TMPDIR: folder },
     onLine(line) {

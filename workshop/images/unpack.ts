@@ -166,7 +166,7 @@ function extract(archive: string, descriptor: number, folder: string, options: U
 
 function feed(parser: UnpackSync, descriptor: number, hasFailed: () => boolean): void {
   const size = fstatSync(descriptor).size;
-  for (let offset = 0; offset < size && !hasFailed(); ) {
+  for (let offset = 0; offset < size && !hasFailed();) {
     // A fresh buffer each time: tar keeps slices of what it was given.
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size - offset));
     const length = readSync(descriptor, chunk, 0, chunk.length, offset);
@@ -214,8 +214,10 @@ function sharedWith(archive: string, entry: ReadEntry, placed: Map<string, Place
   const path = normalize(archive, entry.path, target, `is a hard link to ${JSON.stringify(target)}, which is`);
   passThroughDirectories(archive, entry.path, path, placed, `is a hard link to ${JSON.stringify(target)}, which is`);
   const shared = placed.get(path);
-  if (!shared) throw refused(archive, entry.path, `is a hard link to ${JSON.stringify(target)}, which does not come before it`);
-  if (shared.kind === 'directory') throw refused(archive, entry.path, `is a hard link to a directory, ${JSON.stringify(target)}`);
+  if (!shared)
+    throw refused(archive, entry.path, `is a hard link to ${JSON.stringify(target)}, which does not come before it`);
+  if (shared.kind === 'directory')
+    throw refused(archive, entry.path, `is a hard link to a directory, ${JSON.stringify(target)}`);
   return shared;
 }
 
@@ -229,7 +231,13 @@ function normalize(archive: string, entry: string, name: string, what = 'would b
 }
 
 /** Notes the directories above `path` that the archive does not name; throws where one of them is not a directory. */
-function passThroughDirectories(archive: string, entry: string, path: string, placed: Map<string, Placed>, what: string): void {
+function passThroughDirectories(
+  archive: string,
+  entry: string,
+  path: string,
+  placed: Map<string, Placed>,
+  what: string,
+): void {
   for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) {
     const above = path.slice(0, slash);
     const kind = placed.get(above)?.kind;

@@ -49,9 +49,10 @@ export function codeOf(body: () => unknown): unknown {
 /** Values by name of a file such as /proc/self/status. */
 export function statusOf(pid: number | 'self' = 'self'): Record<string, string> {
   const lines = fs.readFileSync(`/proc/${pid}/status`, 'utf8').split('\n');
-  return Object.fromEntries(
-    lines.filter((line) => line.includes(':')).map((line) => line.split(/:\s*/, 2)),
-  ) as Record<string, string>;
+  return Object.fromEntries(lines.filter((line) => line.includes(':')).map((line) => line.split(/:\s*/, 2))) as Record<
+    string,
+    string
+  >;
 }
 
 /** Whether a process ignores a signal. */

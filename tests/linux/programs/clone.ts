@@ -49,13 +49,16 @@ await runCase({
 
   // A PID namespace ends with its PID 1.
   'kills-all'() {
-    const pid = linux.clone(() => {
-      linux.mount('proc', '/proc', 'proc', 0, '');
-      if (linux.fork() === 0) linux.execvp('sleep', ['sleep', '1000']);
-      if (linux.fork() === 0) linux.execvp('sleep', ['sleep', '1000']);
-      print({ inside: fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).length });
-      linux._exit(0);
-    }, linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.SIGCHLD);
+    const pid = linux.clone(
+      () => {
+        linux.mount('proc', '/proc', 'proc', 0, '');
+        if (linux.fork() === 0) linux.execvp('sleep', ['sleep', '1000']);
+        if (linux.fork() === 0) linux.execvp('sleep', ['sleep', '1000']);
+        print({ inside: fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).length });
+        linux._exit(0);
+      },
+      linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.SIGCHLD,
+    );
     ended(pid);
     print({ outside: fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)) });
   },

@@ -33,7 +33,8 @@ async function useStreams(): Promise<void> {
 function blockSignals(...signals: number[]): void {
   const sigprocmask = libc.func('int sigprocmask(int how, const void *set, void *oldset)');
   const set = Buffer.alloc(128);
-  for (const signal of signals) set.writeUInt8(set.readUInt8((signal - 1) >> 3) | (1 << ((signal - 1) & 7)), (signal - 1) >> 3);
+  for (const signal of signals)
+    set.writeUInt8(set.readUInt8((signal - 1) >> 3) | (1 << ((signal - 1) & 7)), (signal - 1) >> 3);
   const SIG_BLOCK = 0;
   sigprocmask(SIG_BLOCK, set, null);
 }
@@ -107,8 +108,11 @@ await runCase({
     linux.execvp('hello', ['hello', 'me']);
   },
   arguments() {
-    fs.writeFileSync('show.sh', 'printf "%s" "$0" | od -An -c | head -n 1; for word; do printf "[%s]\\n" "$word"; done\n');
-    linux.execvp('sh', ['sh', 'show.sh', 'two words', '', '$HOME', "quote' \" `", 'ü → 箱', 'line\nbreak', '-x', '*']);
+    fs.writeFileSync(
+      'show.sh',
+      'printf "%s" "$0" | od -An -c | head -n 1; for word; do printf "[%s]\\n" "$word"; done\n',
+    );
+    linux.execvp('sh', ['sh', 'show.sh', 'two words', '', '$HOME', 'quote\' " `', 'ü → 箱', 'line\nbreak', '-x', '*']);
   },
   'own-name': () => linux.execvp('sh', ['another name', '-c', 'tr "\\0" "\\n" < /proc/$$/cmdline | head -n 1']),
 

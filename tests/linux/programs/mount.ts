@@ -109,12 +109,15 @@ await runCase({
     const link = `${process.cwd()}/link`;
     const again = tmpfs('again');
     fs.symlinkSync(again, link);
-    print([thrown(() => linux.umount2(link, linux.UMOUNT_NOFOLLOW)), thrown(() => linux.umount2(again, linux.MNT_EXPIRE))]);
+    print([
+      thrown(() => linux.umount2(link, linux.UMOUNT_NOFOLLOW)),
+      thrown(() => linux.umount2(again, linux.MNT_EXPIRE)),
+    ]);
     linux.umount2(again, linux.MNT_EXPIRE);
     print(thrown(() => linux.umount(again)));
   },
 
-  'private': () => seenBy(() => linux.mount(null, '/', null, linux.MS_PRIVATE | linux.MS_REC)),
+  private: () => seenBy(() => linux.mount(null, '/', null, linux.MS_PRIVATE | linux.MS_REC)),
   slave: () => seenBy(() => linux.mount(null, '/', null, linux.MS_SLAVE | linux.MS_REC)),
   shared: () => seenBy(() => {}),
 

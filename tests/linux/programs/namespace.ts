@@ -7,7 +7,12 @@ import { codeOf, inChild, print, runCase, statusOf, thrown, waitUntil } from './
 function ofThreads(name: string): string[] {
   return fs
     .readdirSync('/proc/self/task')
-    .map((tid) => new RegExp(`^${name}:[\\t ]*(.*?)[\\t ]*$`, 'm').exec(fs.readFileSync(`/proc/self/task/${tid}/status`, 'utf8'))![1]!);
+    .map(
+      (tid) =>
+        new RegExp(`^${name}:[\\t ]*(.*?)[\\t ]*$`, 'm').exec(
+          fs.readFileSync(`/proc/self/task/${tid}/status`, 'utf8'),
+        )![1]!,
+    );
 }
 
 /** A child that waits in namespaces of its own; how to enter them and how to end it. */
@@ -73,14 +78,17 @@ await runCase({
     const [uts, mnt, pid] = [open('uts'), open('mnt'), open('pid')];
     inChild(() => {
       print([
-        thrown(() => linux.setns(uts, linux.CLONE_NEWNET))?.['message'] === `setns(${uts}, CLONE_NEWNET) failed: EINVAL: Invalid argument`,
+        thrown(() => linux.setns(uts, linux.CLONE_NEWNET))?.['message'] ===
+          `setns(${uts}, CLONE_NEWNET) failed: EINVAL: Invalid argument`,
         codeOf(() => linux.setns(9999)),
       ]);
       linux.setns(uts, linux.CLONE_NEWUTS);
       linux.setns(pid);
       linux.setns(mnt, linux.CLONE_NEWNS);
       print(linux.gethostname());
-      const same = ['mnt', 'uts'].map((kind) => fs.readlinkSync(`/proc/self/ns/${kind}`) === fs.readlinkSync(`/proc/${other.pid}/ns/${kind}`));
+      const same = ['mnt', 'uts'].map(
+        (kind) => fs.readlinkSync(`/proc/self/ns/${kind}`) === fs.readlinkSync(`/proc/${other.pid}/ns/${kind}`),
+      );
       print(same);
       // As with unshare, it is the next child that is in the PID namespace.
       inChild(() => print(linux.getpid() > 1 && process.ppid === 0));
@@ -138,6 +146,9 @@ await runCase({
     linux.kill(other.pid, 0);
     other.end();
     print(thrown(() => linux.kill(other.pid, 0))?.['code']);
-    print([thrown(() => linux.kill(1, 65))?.['message'], thrown(() => linux.kill(1, 'SIGTERM' as unknown as number))?.['message']]);
+    print([
+      thrown(() => linux.kill(1, 65))?.['message'],
+      thrown(() => linux.kill(1, 'SIGTERM' as unknown as number))?.['message'],
+    ]);
   },
 });

@@ -8,7 +8,10 @@ import { ignores, print, runCase, waitUntil } from './cases.ts';
 function terminal(): Record<string, unknown> {
   const settings = spawnSync('stty', ['--save'], { stdio: ['inherit', 'pipe', 'inherit'] });
   // After the program's name, which may hold spaces: state, ppid, pgrp, session, tty_nr, tpgid. See proc(5).
-  const fields = fs.readFileSync('/proc/self/stat', 'utf8').replace(/^.*\) /, '').split(' ');
+  const fields = fs
+    .readFileSync('/proc/self/stat', 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
   const [, , group, , tty, foreground] = fields.map(Number);
   return { settings: String(settings.stdout).trim(), hasTerminal: tty !== 0, isForeground: group === foreground };
 }

@@ -59,7 +59,11 @@ await runCase({
   },
   environment() {
     print(process.env['BOXWRIGHT_TRACE'] ?? null);
-    linux.execvp('sh', ['sh', '-c', 'env; for fd in $(seq 3 200); do if [ -e /proc/$$/fd/$fd ]; then echo "descriptor $fd"; fi; done']);
+    linux.execvp('sh', [
+      'sh',
+      '-c',
+      'env; for fd in $(seq 3 200); do if [ -e /proc/$$/fd/$fd ]; then echo "descriptor $fd"; fi; done',
+    ]);
   },
   'in-new-root'() {
     linux.mount('tmpfs', '/mnt', 'tmpfs');

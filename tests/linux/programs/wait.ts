@@ -59,7 +59,11 @@ await runCase({
 
   'wrong-arguments'() {
     const waitpid = linux.waitpid as (...args: unknown[]) => unknown;
-    print([thrown(() => waitpid()), thrown(() => waitpid('1')), thrown(() => waitpid(1, 0.5))].map((error) => error?.['message']));
+    print(
+      [thrown(() => waitpid()), thrown(() => waitpid('1')), thrown(() => waitpid(1, 0.5))].map(
+        (error) => error?.['message'],
+      ),
+    );
   },
 
   // Ctrl-C reaches every process of the terminal. Not from PID 1: no signal of its own namespace ends that one.

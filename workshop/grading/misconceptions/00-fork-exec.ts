@@ -15,7 +15,8 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'arguments-joined',
     checks: ['00.2', '00.3'],
     why: 'A command is a list of words. Joined with spaces and split again by a shell, "two  words" becomes two arguments, "" disappears and * becomes file names. Each word must stay one entry of argv.',
-    shows: (run) => findCall(run, ['execvp', 'execvpe'], ({ args }) => /"(-c|-lc)"/.test(args[1] ?? '') || / /.test(args[0] ?? '')),
+    shows: (run) =>
+      findCall(run, ['execvp', 'execvpe'], ({ args }) => /"(-c|-lc)"/.test(args[1] ?? '') || / /.test(args[0] ?? '')),
   },
   {
     slug: 'spawn-instead-of-fork-and-exec',
@@ -28,7 +29,8 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'no-path-search',
     checks: ['00.3'],
     why: 'A bare name such as ls is no path. Somebody has to look for it in the folders of PATH, one after the other: execvp does (the p stands for it) if it is given the name as it came.',
-    shows: (run) => run.stdout === '' && findCall(run, ['execvp', 'execvpe'], ({ args }) => (args[0] ?? '').includes('/')),
+    shows: (run) =>
+      run.stdout === '' && findCall(run, ['execvp', 'execvpe'], ({ args }) => (args[0] ?? '').includes('/')),
   },
   {
     slug: 'argv-without-name',

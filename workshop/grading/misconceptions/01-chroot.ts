@@ -30,7 +30,8 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'mounted-on-the-host',
     checks: ['01.3'],
     why: 'The target of a mount is a path like any other: before the chroot, /proc is the /proc of the host. Mount below the new root, or after the chroot.',
-    shows: (run) => findCall(run, 'mount', ({ args, errno }) => errno === null && /^"\/(proc|sys|dev)\/?"$/.test(args[1] ?? '')),
+    shows: (run) =>
+      findCall(run, 'mount', ({ args, errno }) => errno === null && /^"\/(proc|sys|dev)\/?"$/.test(args[1] ?? '')),
   },
   {
     slug: 'chroot-in-the-parent',

@@ -30,7 +30,7 @@ function unpack(archive: string, root: string): void {
     cwd: root,
     sync: true,
     // Or tar would take the slash from /bin/busybox, and every link to it would dangle.
-    filter: (_path, entry) => !('type' in entry && /Device$/.test(entry.type)),
+    filter: (_path, entry) => !('type' in entry && entry.type.endsWith('Device')),
   });
 }
 

@@ -31,7 +31,7 @@ function unpack(archive: string, root: string): void {
     sync: true,
     // Or tar would take the slash from /bin/busybox, and every link to it would dangle.
     preservePaths: true,
-    filter: (_path, entry) => !('type' in entry && /Device$/.test(entry.type)),
+    filter: (_path, entry) => !('type' in entry && entry.type.endsWith('Device')),
   });
 }
 
