@@ -54,6 +54,7 @@ export {
   unshare,
 } from './namespace.ts';
 export { getpid } from './pid.ts';
+export { PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, prctl } from './prctl.ts';
 export { chroot, pivot_root } from './root.ts';
 export { kill, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM } from './signal.ts';
 export { setgid, setgroups, setuid } from './user.ts';

@@ -1,5 +1,4 @@
 // Level 01: give the command a root directory of its own, unpacked from an image.
-import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import * as tar from 'tar';
@@ -10,7 +9,8 @@ import { box, type BoxOptions } from '#command-line';
 function run({ image, imageDir, containerDir, command }: BoxOptions): number {
   const archive = path.join(imageDir, `${image}.tar`);
   if (!fs.existsSync(archive)) throw new Error(`there is no image "${image}" in ${imageDir}`);
-  const root = path.join(containerDir, randomUUID(), 'rootfs');
+  fs.mkdirSync(containerDir, { recursive: true });
+  const root = path.join(fs.mkdtempSync(path.join(containerDir, 'box-')), 'rootfs');
   unpack(archive, root);
 
   const pid = linux.fork();
