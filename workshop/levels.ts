@@ -19,6 +19,11 @@ export function allLevels(): Level[] {
     .map((name) => ({ name, number: name.slice(0, 2) }));
 }
 
+/** The levels from the first one to this one. */
+export function levelsUpTo(level: Level): Level[] {
+  return allLevels().filter(({ number }) => number <= level.number);
+}
+
 /** The level that somebody means by `level-05`, `05`, `5`, `uts-namespace` or `05-uts-namespace`; null where none. */
 export function findLevel(asked: string, levels = allLevels()): Level | null {
   const word = asked

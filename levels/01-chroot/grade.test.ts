@@ -1,27 +1,15 @@
 // What must be true of level 01.
 import { grade } from '#grading';
-import { type ContainerFile, holdStill, type Run } from '#grading/run';
+import type { FoundFile } from '#grading/files';
 import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/01-chroot';
-import { randomWord } from '#grading/random';
+import type { Run } from '#grading/run';
+import { missingImage, missingImageName, said, secret, secretFile, tour } from '#grading/tour';
 
 const { scenario, check } = grade('01-chroot', misconceptions);
 
-const secret = `secret-${randomWord()}`;
-const secretFile = `/${randomWord()}/${randomWord()}.txt`;
-const look = `cat ${secretFile}
-cat ../../../../../../../..${secretFile}
-echo end-of-search`;
-const { holdWord, script } = holdStill(look);
-const held = scenario({
-  args: ['-i', 'busybox', '/bin/sh', '-c', script],
-  holdWord,
-  files: { [secretFile]: { text: `${secret}\n`, mode: 0o644 } },
-  reproduce: `-i busybox /bin/sh -c 'pwd; ls /; ls ..; cat /proc/mounts'`,
-});
-
-const missingName = `no-such-${randomWord()}`;
-const missing = scenario({ args: ['-i', missingName, '/bin/true'], reproduce: '-i no-such-image /bin/true' });
+const held = scenario(tour);
+const missing = scenario(missingImage);
 
 /** The root directory of the container, among what lies in the folder of containers: where bin/busybox is. */
 function rootOf(run: Run): string | null {
@@ -29,13 +17,14 @@ function rootOf(run: Run): string | null {
   return found === undefined ? null : found.path.slice(0, -'bin/busybox'.length);
 }
 
-function fileOf(run: Run, name: string): ContainerFile | undefined {
+function fileOf(run: Run, name: string): FoundFile | undefined {
   const root = rootOf(run);
   return root === null ? undefined : run.containers.find(({ path }) => path === root + name);
 }
 
 check('01.1', "the image is unpacked into a directory of the container's own", {
   of: held,
+  until: '04',
   why: 'A container needs a root directory that no other one uses. It comes from an image, which is nothing but a tar archive of a small system.',
   man: 'tar(1)',
   holds(run) {
@@ -62,6 +51,7 @@ check('01.1', "the image is unpacked into a directory of the container's own", {
 
 check('01.2', 'its links are as in the image, and device nodes are left out', {
   of: held,
+  until: '04',
   needs: ['01.1'],
   why: 'The links of an image are meant for a process whose / is the image: /bin/sh points to /bin/busybox, with its slash. And a device node in an archive would open a door to the hardware of the host.',
   man: 'symlink(7)',
@@ -80,7 +70,7 @@ check('01.2', 'its links are as in the image, and device nodes are left out', {
           .map(({ path, target }) => `${path} -> ${target}`),
       };
     }
-    const devices = run.containers.filter(({ type }) => type === 'device');
+    const devices = run.containers.filter(({ type }) => type.endsWith('device'));
     if (devices.length === 0) return undefined;
     return {
       expected: 'no device node in what was unpacked',
@@ -96,32 +86,31 @@ check('01.3', '/proc, /sys and /dev are mounted in it', {
   why: 'Programs find processes in /proc, the machine in /sys and devices in /dev. These are no files on a disk: the kernel shows them where a filesystem of the right type is mounted.',
   man: 'mount(2)',
   holds(run) {
-    const mounts = run.during?.commands[0]?.mounts ?? run.mountsAfter;
-    const root = rootOf(run)!;
-    const missing = Object.entries({ proc: 'proc', sys: 'sysfs', dev: 'tmpfs' }).filter(
-      ([directory, type]) =>
-        !mounts.some((mount) => mount.type === type && mount.mountPoint.endsWith(`/${root}${directory}`)),
+    const command = run.during?.commands[0];
+    const mounts = command?.mounts ?? run.after.mounts;
+    // Behind a chroot, a process's mount table begins at its own root; without one it names the container's directory.
+    const root =
+      command !== undefined && command.rootId !== run.before.rootId ? '' : `/${rootOf(run) ?? ''}`.replace(/\/$/, '');
+    const wanted = { '/proc': ['proc'], '/sys': ['sysfs'], '/dev': ['tmpfs', 'devtmpfs', 'ramfs'] };
+    const lacking = Object.entries(wanted).filter(
+      ([directory, types]) =>
+        !mounts.some(
+          ({ type, mountPoint }) =>
+            types.includes(type) && (root === '' ? mountPoint === directory : mountPoint.endsWith(root + directory)),
+        ),
     );
-    // In a mount namespace or behind a chroot, the table may name them from the new root.
-    const seen = missing.filter(([directory, type]) => !isOwnMount(run, `/${directory}`, type));
-    if (seen.length === 0) return undefined;
+    if (lacking.length === 0) return undefined;
     return {
       expected: "proc on /proc, sysfs on /sys and tmpfs on /dev, in the container's directory",
-      actual: `missing: ${seen.map(([directory, type]) => `${type} on /${directory}`).join(', ')}`,
+      actual: `missing: ${lacking.map(([directory, types]) => `${types[0]} on ${directory}`).join(', ')}`,
       evidence: run.trace.filter(({ call }) => call === 'mount').map(showCall),
     };
   },
 });
 
-/** Whether the command's own mount table, which a chroot cuts off at its root, has such a mount. */
-function isOwnMount(run: Run, mountPoint: string, type: string): boolean {
-  const command = run.during?.commands[0];
-  if (command === undefined || command.root === '/') return false;
-  return command.mounts.some((mount) => mount.type === type && mount.mountPoint === mountPoint);
-}
-
 check('01.4', "its / is the container's directory", {
   of: held,
+  until: '03',
   needs: ['01.1'],
   why: "Which directory a path beginning with / starts from is a property of each process. It is the same as its parent's until chroot changes it.",
   man: 'chroot(2)',
@@ -150,21 +139,27 @@ check('01.5', 'its working directory is inside, and the host is out of reach', {
   why: 'A relative path starts from the working directory. As long as that lies outside the new root, `..` leads through the whole host.',
   man: 'path_resolution(7)',
   holds(run) {
-    const command = run.during!.commands[0]!;
-    const expected = `a working directory at or below ${command.root}`;
-    const inside = command.cwd === command.root || command.cwd.startsWith(`${command.root}/`);
-    if (!inside) {
+    const command = run.during?.commands[0];
+    if (command === undefined) {
       return {
-        expected,
+        expected: 'a command whose working directory is inside',
+        actual: `the command never ran: ${showEnd(run)}`,
+        evidence: showStderr(run),
+      };
+    }
+    const read = ['secret', 'secret above'].some((probe) => said(run, probe)?.includes(secret));
+    if (!run.during!.inside!.cwdIsInside) {
+      return {
+        expected: `a working directory at or below ${command.root}`,
         actual: `it is ${command.cwd}`,
         evidence: [
           `/proc/${command.innerPid}/cwd -> ${command.cwd}`,
-          ...(run.stdout.includes(secret) ? [`the command read the host's ${secretFile}`] : []),
+          ...(read ? [`the command read the host's ${secretFile}`] : []),
         ],
-        at: findCall(run, 'chroot'),
+        at: findCall(run, ['chroot', 'pivot_root']),
       };
     }
-    if (!run.stdout.includes(secret)) return undefined;
+    if (!read) return undefined;
     return { expected: 'that no file of the host can be read', actual: `the command read the host's ${secretFile}` };
   },
 });
@@ -178,9 +173,9 @@ check('01.6', 'a missing image is said, and leaves nothing behind', {
     if (run.exitCode !== 125) {
       return { expected: 'status 125, for box.ts itself has failed', actual: showEnd(run), evidence: showStderr(run) };
     }
-    if (!run.stderr.includes(missingName)) {
+    if (!run.stderr.includes(missingImageName)) {
       return {
-        expected: `a sentence on stderr that names the image ${missingName}`,
+        expected: `a sentence on stderr that names the image ${missingImageName}`,
         actual: 'the name is not in it',
         evidence: showStderr(run),
       };

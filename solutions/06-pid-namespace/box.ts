@@ -41,7 +41,13 @@ function unpackOnce(imageDir: string, image: string): string {
     preservePaths: true,
     filter: (_path, entry) => !('type' in entry && entry.type.endsWith('Device')),
   });
-  fs.renameSync(unfinished, lowerdir);
+  try {
+    fs.renameSync(unfinished, lowerdir);
+  } catch (error) {
+    // Another runtime may have done the same, and been faster.
+    if (!fs.existsSync(lowerdir)) throw error;
+    fs.rmSync(unfinished, { recursive: true });
+  }
   return lowerdir;
 }
 

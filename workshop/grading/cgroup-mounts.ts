@@ -1,5 +1,6 @@
 // Where this machine mounts its cgroup hierarchies, and which cgroups of them a process is in. See cgroups(7).
 import fs from 'node:fs';
+import { cgroupsOf } from './processes.ts';
 
 /** A mounted cgroup hierarchy. */
 export type Hierarchy = {
@@ -14,7 +15,7 @@ export type Hierarchy = {
 
 /** The hierarchies that a process of this machine sees, in the order of the mount table. */
 export function cgroupHierarchies(): Hierarchy[] {
-  const own = ownCgroups();
+  const own = cgroupsOf('self');
   const found: Hierarchy[] = [];
   for (const line of fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
     const [before, after] = line.split(' - ');
@@ -23,7 +24,7 @@ export function cgroupHierarchies(): Hierarchy[] {
     if (type !== 'cgroup' && type !== 'cgroup2') continue;
     const [, , , root = '/', mountPoint = ''] = before.split(' ');
     const controllers = type === 'cgroup2' ? [] : options.split(',').filter((option) => !isMountOption(option));
-    const path = own.get(controllers.join(',')) ?? '/';
+    const path = own[controllers.join(',')] ?? '/';
     // The mount shows the hierarchy from `root` down.
     const below = root !== '/' && path.startsWith(root) ? path.slice(root.length) : path;
     found.push({
@@ -49,14 +50,4 @@ export function cgroupVersion(hierarchies = cgroupHierarchies()): 'v2' | 'v1' | 
 
 function isMountOption(option: string): boolean {
   return ['rw', 'ro', 'xattr', 'clone_children', 'noprefix'].includes(option) || option.startsWith('release_agent=');
-}
-
-/** Path by controllers, as /proc/self/cgroup lists them: `4:memory:/a/b`. */
-function ownCgroups(): Map<string, string> {
-  const paths = new Map<string, string>();
-  for (const line of fs.readFileSync('/proc/self/cgroup', 'utf8').split('\n')) {
-    const match = /^\d+:([^:]*):(.*)$/.exec(line);
-    if (match) paths.set(match[1]!, match[2]!);
-  }
-  return paths;
 }

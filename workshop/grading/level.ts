@@ -4,17 +4,21 @@ import { findLevel, spoken } from '../levels.ts';
 import { diagnose } from './diagnosis.ts';
 import type { Finding, Misconception } from './finding.ts';
 import type { CheckResult } from './result.ts';
-import { type Run, runInTestbed, type Scenario } from './run.ts';
+import { type Run, runOn } from './run.ts';
+import type { Scenario } from './scenario.ts';
+import { openTestbed } from './testbed.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** The box.ts to grade. */
     file: string;
+    /** The name of the level that is graded. */
+    level: string;
   }
   interface TaskMeta {
     check?: CheckResult;
-    /** What went wrong in the grader itself. */
-    fault?: string;
+    /** Whether it belongs to a level before the one that is graded. */
+    earlier?: boolean;
     leftovers?: string[];
   }
 }
@@ -25,6 +29,8 @@ export type CheckSpec = {
   of: PlannedRun;
   /** Checks without which it makes no sense to look: it is blocked where one of them has not passed. */
   needs?: readonly string[];
+  /** The number of the level that puts something else in its place: `04`. Later levels are not held to it. */
+  until?: string;
   /** What it means if this does not hold; for failures that no misconception explains. */
   why: string;
   /** The manual page to read: `fork(2)`. */
@@ -41,9 +47,15 @@ const CONCURRENT = 3;
 /** Milliseconds for all scenarios of a level: each has a limit of its own, this one is for faults of ours. */
 const PATIENCE = 120_000;
 
+/** What is to be run: asked for by several graders or by one, each scenario is run once. */
+const planned = new Map<Scenario, PlannedRun>();
+const passed = new Set<string>();
+/** Checks that the level that is graded puts something else in the place of. */
+const superseded = new Set<string>();
+
 /**
  * Begins the grader of a level. In a grader, `check`s are run in the order in which they stand, after every
- * `scenario` has been run, once.
+ * `scenario` has been run, once. When a later level is graded, they are asked of its program again.
  *
  * @param misconceptions what people believe who fail these checks
  */
@@ -51,34 +63,30 @@ export function grade(
   levelName: string,
   misconceptions: readonly Misconception[],
 ): {
-  scenario(scenario: Scenario): PlannedRun;
+  /** @param later what is run in its place for the program of a later level, which has a root of its own */
+  scenario(scenario: Scenario, later?: Scenario): PlannedRun;
   check(id: string, title: string, spec: CheckSpec): void;
+  /** Whether it is a later level that is graded. */
+  earlier: boolean;
 } {
   const level = findLevel(levelName);
-  if (level === null) throw new Error(`there is no level ${levelName}`);
-  const file = inject('file');
-  const planned: PlannedRun[] = [];
-  const passed = new Set<string>();
-
-  beforeAll(async () => {
-    const waiting = [...planned];
-    const worker = async (): Promise<void> => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        next.run = await runInTestbed(file, next.scenario);
-      }
-    };
-    await Promise.all(Array.from({ length: CONCURRENT }, worker));
-  }, PATIENCE);
+  const graded = findLevel(inject('level'));
+  if (level === null || graded === null) throw new Error(`there is no level ${levelName}, or no ${inject('level')}`);
+  const earlier = level.name !== graded.name;
 
   return {
-    scenario(scenario) {
-      const one: PlannedRun = { scenario };
-      planned.push(one);
-      return one;
+    earlier,
+    scenario(scenario, later = scenario) {
+      return plan(earlier ? later : scenario);
     },
-    check(id, title, { of, needs = [], why, man, holds }) {
+    check(id, title, { of, needs = [], until, why, man, holds }) {
+      if (until !== undefined && graded.number >= until) {
+        superseded.add(id);
+        return;
+      }
       test(`${id} ${title}`, ({ task, skip }) => {
-        if (needs.some((need) => !passed.has(need))) {
+        task.meta.earlier = earlier;
+        if (needs.some((need) => !passed.has(need) && !superseded.has(need))) {
           task.meta.check = { id, title, status: 'blocked' };
           return skip();
         }
@@ -90,15 +98,14 @@ export function grade(
           task.meta.check = { id, title, status: 'passed' };
           return;
         }
-        const box = `npm run box -- ${spoken(level)} run ${of.scenario.reproduce}`;
         task.meta.check = {
           id,
           title,
           status: 'failed',
           ...diagnose(id, run, finding, misconceptions, why),
-          tried: `run ${of.scenario.reproduce}`,
+          tried: `run ${run.scenario.reproduce}`,
           read: man,
-          reproduce: box,
+          reproduce: `npm run box -- ${spoken(graded)} run ${run.scenario.reproduce}`,
           next: `npm run hint ${spoken(level)} ${id}`,
         };
         throw new CheckFailed(`${title}: expected ${finding.expected}; ${finding.actual}`);
@@ -107,14 +114,48 @@ export function grade(
   };
 }
 
+function plan(scenario: Scenario): PlannedRun {
+  const known = planned.get(scenario);
+  if (known !== undefined) return known;
+  const one: PlannedRun = { scenario };
+  planned.set(scenario, one);
+  return one;
+}
+
+/** Runs what the graders have planned, before the first check. */
+export function runPlanned(): void {
+  beforeAll(async () => {
+    const hosts = Object.values(Object.groupBy(topLevel(), ({ host }, index) => host ?? `alone ${index}`));
+    const worker = async (): Promise<void> => {
+      for (let host = hosts.shift(); host !== undefined; host = hosts.shift()) await runOnOneHost(host);
+    };
+    await Promise.all(Array.from({ length: CONCURRENT }, worker));
+  }, PATIENCE);
+}
+
+/** The scenarios that are not run within another one. */
+function topLevel(): Scenario[] {
+  const inner = new Set([...planned.keys()].map(({ meanwhile }) => meanwhile));
+  return [...planned.keys()].filter((scenario) => !inner.has(scenario));
+}
+
+async function runOnOneHost(scenarios: readonly Scenario[]): Promise<void> {
+  const file = inject('file');
+  await using testbed = await openTestbed([file]);
+  const keep = (run: Run): void => {
+    plan(run.scenario).run = run;
+  };
+  for (const scenario of scenarios) keep(await runOn(testbed, file, scenario, keep));
+}
+
 /** A check that does not hold. Any other error in a grader is a fault of the grader. */
 export class CheckFailed extends Error {
   override name = 'CheckFailed';
 }
 
 function leftovers(run: Run): string[] {
-  const before = new Set(run.mountsBefore.map(({ mountPoint }) => mountPoint));
-  const mounts = run.mountsAfter.filter(({ mountPoint }) => !before.has(mountPoint));
+  const before = new Set(run.before.mounts.map(({ mountPoint }) => mountPoint));
+  const mounts = run.after.mounts.filter(({ mountPoint }) => !before.has(mountPoint));
   return [
     ...run.left.map(({ innerPid, argv }) => `process ${innerPid}: ${argv.join(' ').slice(0, 60)}`),
     ...mounts.map(({ type, mountPoint }) => `mount of ${type} on ${mountPoint}`),

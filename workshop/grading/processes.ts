@@ -3,12 +3,17 @@ import fs from 'node:fs';
 
 /** A mount, as a process sees it. See proc_pid_mountinfo(5). */
 export type Mount = {
+  /** The filesystem's number: `0:53`. */
+  device: string;
   /** The directory of its filesystem that is shown. */
   root: string;
   mountPoint: string;
   type: string;
   source: string;
+  /** Of this mount: `rw`, `nodev`, … */
   options: string[];
+  /** Of the filesystem: `lowerdir=…`, … */
+  superOptions: string[];
   /** Whether it is shared with a peer group. */
   shared: boolean;
 };
@@ -25,9 +30,23 @@ export type ProcessFacts = {
   /** The program's file, as the testbed's host names it; empty for a zombie. */
   exe: string;
   argv: string[];
-  /** The directory that it calls `/`, and its working directory, as the testbed's host names them. */
+  /**
+   * The directory that it calls `/`, and its working directory, as they are called from the root of their mount
+   * namespace.
+   */
   root: string;
   cwd: string;
+  /** The same two as `device:inode`, which names a directory for good; empty where it cannot be had. */
+  rootId: string;
+  cwdId: string;
+  /** Real, effective, saved and filesystem ids. */
+  uids: number[];
+  gids: number[];
+  /** Supplementary groups. */
+  groups: number[];
+  noNewPrivs: boolean;
+  /** Its cgroup in each hierarchy, by controllers (v2: by an empty string), as the machine names it. */
+  cgroups: Record<string, string>;
   /** Namespaces by kind: `mnt` → `mnt:[4026531841]`. */
   namespaces: Record<string, string>;
   mounts: Mount[];
@@ -56,6 +75,13 @@ export function processFacts(pid: number): ProcessFacts | null {
     argv: readFile(`/proc/${pid}/cmdline`).split('\0').slice(0, -1),
     root: readLink(`/proc/${pid}/root`),
     cwd: readLink(`/proc/${pid}/cwd`),
+    rootId: fileId(`/proc/${pid}/root`),
+    cwdId: fileId(`/proc/${pid}/cwd`),
+    uids: numbers(field('Uid')),
+    gids: numbers(field('Gid')),
+    groups: numbers(field('Groups')),
+    noNewPrivs: field('NoNewPrivs') === '1',
+    cgroups: cgroupsOf(pid),
     namespaces: Object.fromEntries(
       readDirectory(`/proc/${pid}/ns`).map((kind) => [kind, readLink(`/proc/${pid}/ns/${kind}`)]),
     ),
@@ -72,11 +98,36 @@ export function mountsOf(pid: number): Mount[] {
     .filter(Boolean)
     .map((line) => {
       const [before = '', after = ''] = line.split(' - ');
-      const [, , , root = '', mountPoint = '', options = '', ...tags] = before.split(' ').map(unescape);
-      const [type = '', source = ''] = after.split(' ').map(unescape);
+      const [, , device = '', root = '', mountPoint = '', options = '', ...tags] = before.split(' ').map(unescape);
+      const [type = '', source = '', superOptions = ''] = after.split(' ').map(unescape);
       const shared = tags.some((tag) => tag.startsWith('shared:'));
-      return { root, mountPoint, type, source, options: options.split(','), shared };
+      return {
+        device,
+        root,
+        mountPoint,
+        type,
+        source,
+        options: options.split(','),
+        superOptions: superOptions.split(','),
+        shared,
+      };
     });
+}
+
+/** Its cgroup in each hierarchy, as /proc/PID/cgroup lists them: `4:memory:/a/b`. See cgroups(7). */
+export function cgroupsOf(pid: number | 'self'): Record<string, string> {
+  const lines = readFile(`/proc/${pid}/cgroup`).matchAll(/^\d+:([^:]*):(.*)$/gm);
+  return Object.fromEntries([...lines].map(([, controllers, path]) => [controllers!, path!]));
+}
+
+/** A file as `device:inode`; empty where it cannot be looked at. */
+export function fileId(file: string): string {
+  try {
+    const { dev, ino } = fs.statSync(file);
+    return `${dev}:${ino}`;
+  } catch {
+    return '';
+  }
 }
 
 /** The children of a process, by pid. */
@@ -87,6 +138,10 @@ export function childrenOf(pid: number): number[] {
 /** mountinfo writes a space as \040. */
 function unescape(word: string): string {
   return word.replace(/\\(\d{3})/g, (_all, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+}
+
+function numbers(words: string): number[] {
+  return words.split(/\s+/).filter(Boolean).map(Number);
 }
 
 function signalsOf(mask: string): number[] {

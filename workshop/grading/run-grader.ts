@@ -1,8 +1,7 @@
 // Runs a level's grader with vitest, in this process: the student's program runs in processes of its own.
 import { randomBytes } from 'node:crypto';
-import path from 'node:path';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
-import { type Level, levelFile, solutionFile } from '../levels.ts';
+import { type Level, levelFile, levelsUpTo, solutionFile } from '../levels.ts';
 import { workshopRoot } from '../paths.ts';
 import { cgroupVersion } from './cgroup-mounts.ts';
 import { ownerVariable } from './testbed.ts';
@@ -35,18 +34,19 @@ export async function runGrader(
       faults.push(...errors.map(({ message }) => message));
     },
   };
+  const graders = levelsUpTo(level).map((each) => levelFile(each, 'grade.test.ts'));
   const status = process.exitCode;
   process.env[ownerVariable] = String(process.pid);
   const vitest = await startVitest('test', [], {
     root: workshopRoot,
     config: false,
-    include: [path.relative(workshopRoot, levelFile(level, 'grade.test.ts'))],
+    include: ['workshop/grading/graders.test.ts'],
     watch: false,
     pool: 'forks',
     isolate: false,
     fileParallelism: false,
     reporters: [collect],
-    provide: { file: file ?? fileOf(level, target), seed },
+    provide: { file: file ?? fileOf(level, target), seed, level: level.name, graders },
   });
   await vitest.close();
   // vitest sets it where tests fail; what it is to be is the command's decision.
@@ -58,7 +58,9 @@ export async function runGrader(
   if (tests.length === 0 && faults.length === 0) faults.push('the grader has no checks');
   if (faults.length > 0) throw new GraderFault(`${faults[0]} (seed ${seed})`);
 
-  const checks = tests.map((test) => test.meta().check as CheckResult);
+  const checksOf = (earlier: boolean): CheckResult[] =>
+    tests.filter((test) => test.meta().earlier === earlier).map((test) => test.meta().check!);
+  const checks = [...stillPassing(level, checksOf(true), checksOf(false)), ...checksOf(false)];
   return {
     schema: 'boxwright/check/v1',
     level: level.name,
@@ -69,6 +71,20 @@ export async function runGrader(
     checks,
     leftovers: [...new Set(tests.flatMap((test) => test.meta().leftovers ?? []))],
   };
+}
+
+/** The checks of earlier levels as one: it passes if they all do, and else says what the first failing one says. */
+function stillPassing(level: Level, earlier: CheckResult[], own: CheckResult[]): CheckResult[] {
+  const before = levelsUpTo(level).at(-2);
+  if (before === undefined) return [];
+  const id = `${level.number}.0`;
+  const levels = before.number === '00' ? 'level 00' : `levels 00-${before.number}`;
+  const title = `${levels}: still passing`;
+  // A program that stops at a TODO says nothing about what comes after it.
+  if (own.some(({ mistake }) => mistake === 'todo-left')) return [{ id, title, status: 'blocked' }];
+  const failed = earlier.find(({ status }) => status === 'failed');
+  if (failed === undefined) return [{ id, title, status: 'passed' }];
+  return [{ ...failed, id, title: `${levels}: ${failed.id} no longer passes (${failed.title})` }];
 }
 
 /** Which box.ts is graded where no other file is named. */

@@ -1,7 +1,6 @@
 // One run of a box.ts in a testbed, and the evidence of it: gathered once, from outside, while the command holds
 // still and after the program has ended.
 import type { ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,34 +9,38 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { TraceLine } from '../../linux/trace.ts';
 import { dataDirectory } from '../paths.ts';
 import { compileCache } from './compile-cache.ts';
-import { childrenOf, type Mount, mountsOf, type ProcessFacts, processFacts, SYS_wait4 } from './processes.ts';
+import { filesBelow, type FoundFile, readTree, type Tree } from './files.ts';
+import { type Inside, lookInside, optionOf } from './inside.ts';
+import { childrenOf, fileId, type Mount, mountsOf, type ProcessFacts, processFacts, SYS_wait4 } from './processes.ts';
+import type { Scenario } from './scenario.ts';
 import { programCommand } from './student-program.ts';
 import { openTestbed, systemPath, type Testbed } from './testbed.ts';
 
-/** What is run, and how it is looked at. */
-export type Scenario = {
-  /** The words after `run`. */
-  args: readonly string[];
-  /** What a student types after `box -- level-NN run` to see the same. */
-  reproduce: string;
-  /** The command prints this word and then reads a line: it is looked at in between. See `holdStill`. */
-  holdWord?: string;
-  /** Files of the testbed's host, by path, made before the run. */
-  files?: Readonly<Record<string, { text: string; mode: number }>>;
-  /** Folders that stand first in PATH. */
-  path?: readonly string[];
-};
-
 /** What there was to see while the command held still. */
 export type Snapshot = {
-  /** All processes of the testbed, the runtime among them. */
+  /** All processes of the run, the runtime among them. */
   processes: ProcessFacts[];
   /** The process of box.ts; null where it has ended. */
   runtime: ProcessFacts | null;
   /** The processes that run the command: one, if all is well. */
   commands: ProcessFacts[];
-  /** The mount table of the host. */
-  hostMounts: Mount[];
+  /** What the first of them finds around it; null where there is none. */
+  inside: Inside | null;
+  /** The hostname that it sees. */
+  hostname: string;
+  /** Where its root is an overlay: the layer below, which is the image. */
+  image: Tree | null;
+  host: HostFacts;
+};
+
+/** The host at one moment. */
+export type HostFacts = {
+  mounts: Mount[];
+  hostname: string;
+  /** Its `/`, as `device:inode`. */
+  rootId: string;
+  /** Its devpts, by number. */
+  devptsDevice: string;
 };
 
 /** All that is known of one run. */
@@ -56,48 +59,52 @@ export type Run = {
   trace: TraceLine[];
   /** null where the command never held still. */
   during: Snapshot | null;
-  /** Processes that were still there when box.ts had ended. */
+  /** Processes of this run that were still there when box.ts had ended. */
   left: ProcessFacts[];
-  mountsBefore: Mount[];
-  mountsAfter: Mount[];
-  /** Files of the host that were changed, and all that is in the folder of the containers. */
+  before: HostFacts;
+  after: HostFacts;
+  /** Files of the host that were changed, and all that is new in the folders of containers and of images. */
   changedFiles: string[];
-  containers: ContainerFile[];
+  containers: FoundFile[];
+  images: FoundFile[];
+  /** The layer below the overlay at the end. */
+  imageAfter: Tree | null;
   /** cgroups that were left. */
   cgroups: string[];
 };
 
-/** A file in the folder of the containers, after the run. */
-export type ContainerFile = {
-  /** Relative to the folder: `3f2a/rootfs/bin/sh`. */
-  path: string;
-  type: 'file' | 'directory' | 'link' | 'device' | 'other';
-  /** A link's target. */
-  target: string | null;
-  inode: number;
-};
-
 /** Seconds after which a run is ended. */
 const TIME_LIMIT = 10;
+/** Seconds in which the kernel has surely ended a process that it is to end. */
+const END_LIMIT = 5;
 /** Bytes. */
 const OUTPUT_LIMIT = 256 * 1024;
-
-/** A shell script that runs `before`, then holds still to be looked at, and goes on with `after` once that is done. */
-export function holdStill(before = '', after = ''): { holdWord: string; script: string } {
-  const holdWord = `hold-${randomBytes(6).toString('hex')}`;
-  const steps = [before, `echo ${holdWord}`, 'read -r _', after].filter((step) => step !== '');
-  return { holdWord, script: steps.join('\n') };
-}
 
 /** Runs `file`, a box.ts, in a testbed of its own and gathers the evidence. */
 export async function runInTestbed(file: string, scenario: Scenario): Promise<Run> {
   await using testbed = await openTestbed([file]);
+  return await runOn(testbed, file, scenario);
+}
+
+/**
+ * Runs `file`, a box.ts, in a testbed and gathers the evidence of this run.
+ *
+ * @param meanwhile is given the evidence of the run that takes place meanwhile, if there is one
+ */
+export async function runOn(
+  testbed: Testbed,
+  file: string,
+  scenario: Scenario,
+  meanwhile: (run: Run) => void = () => {},
+): Promise<Run> {
   for (const [name, { text, mode }] of Object.entries(scenario.files ?? {})) {
     const there = onHost(testbed, name);
     fs.mkdirSync(path.dirname(there), { recursive: true });
     fs.writeFileSync(there, text, { mode });
   }
-  const mountsBefore = mountsOf(testbed.initPid);
+  const others = new Set(testbed.pids());
+  const known = filesOf(testbed);
+  const before = await hostFacts(testbed);
   const program = testbed.start(programCommand(file, ['run', ...scenario.args]), {
     cwd: path.dirname(file),
     env: {
@@ -121,27 +128,41 @@ export async function runInTestbed(file: string, scenario: Scenario): Promise<Ru
   const limit = AbortSignal.timeout(TIME_LIMIT * 1000);
   const timeout = new Promise<null>((resolve) => limit.addEventListener('abort', () => resolve(null)));
   let during: Snapshot | null = null;
+  let ended: [number | null, NodeJS.Signals | null] | null = null;
   if (scenario.holdWord !== undefined) {
     const held = output.stdout.contains(scenario.holdWord);
     if (await Promise.race([held, timeout, end.then(() => output.stdout.text().includes(scenario.holdWord!))])) {
-      during = await lookAt(testbed, program, scenario.holdWord, limit);
+      during = await lookAt(testbed, program, scenario.holdWord, others, limit);
     }
   }
-  program.stdin!.end('\n');
-  const ended = await Promise.race([end, timeout]);
-  const left = testbed
-    .pids()
-    .map(processFacts)
-    .filter((facts) => facts !== null);
-  const [exitCode, signal] = ended ?? [null, null];
+  if (during !== null && typeof scenario.meanwhile === 'object') {
+    const inner = await runOn(testbed, file, scenario.meanwhile);
+    known.containers.push(...inner.containers);
+    known.images.push(...inner.images);
+    meanwhile(inner);
+  }
+  if (during !== null && scenario.meanwhile === 'kill-command') during.commands.forEach(({ pid }) => kill(pid));
+  if (during?.runtime != null && scenario.meanwhile === 'kill-runtime') {
+    kill(during.runtime.pid);
+    ended = await Promise.race([end, timeout]);
+    // The command still has its stdin, and so no reason of its own to end.
+    await gone(during.commands.map(({ pid }) => pid));
+  } else {
+    program.stdin!.end('\n');
+    ended = await Promise.race([end, timeout]);
+  }
+  const left = newProcesses(testbed, others);
   const evidence = {
-    mountsAfter: mountsOf(testbed.initPid),
+    after: await hostFacts(testbed),
     changedFiles: testbed.changedFiles(),
-    containers: containerFiles(testbed),
+    ...newFiles(filesOf(testbed), known),
+    imageAfter: imageOf(testbed, during?.commands[0], before),
     cgroups: testbed.cgroups(),
   };
-  await testbed.close();
-  await Promise.all([output.stdout.end, output.stderr.end, output.trace.end]);
+  program.stdin!.end();
+  await endAll(testbed, others);
+  await Promise.all([end, output.stdout.end, output.stderr.end, output.trace.end]);
+  const [exitCode, signal] = ended ?? [null, null];
   return {
     scenario,
     file,
@@ -153,13 +174,19 @@ export async function runInTestbed(file: string, scenario: Scenario): Promise<Ru
     trace: parseTrace(output.trace.text()),
     during,
     left: left.filter(({ state }) => ended === null || state !== 'Z'),
-    mountsBefore,
+    before,
     ...evidence,
   };
 }
 
-/** Looks at everything in the testbed, once the program has come to rest: waiting, or ended. */
-async function lookAt(testbed: Testbed, program: ChildProcess, word: string, limit: AbortSignal): Promise<Snapshot> {
+/** Looks at everything of this run, once the program has come to rest: waiting, or ended. */
+async function lookAt(
+  testbed: Testbed,
+  program: ChildProcess,
+  word: string,
+  others: ReadonlySet<number>,
+  limit: AbortSignal,
+): Promise<Snapshot> {
   const runtimePid = childrenOf(program.pid!)[0];
   let restedFor = 0;
   while (!limit.aborted && runtimePid !== undefined && program.exitCode === null && program.signalCode === null) {
@@ -170,15 +197,47 @@ async function lookAt(testbed: Testbed, program: ChildProcess, word: string, lim
     if (restedFor >= 50) break;
     await delay(2);
   }
-  const processes = testbed
-    .pids()
-    .map(processFacts)
-    .filter((facts) => facts !== null);
-  const runtime = processes.find(({ pid, state }) => pid === runtimePid && state !== 'Z') ?? null;
+  const processes = newProcesses(testbed, others);
   const commands = processes.filter(
     ({ argv, exe }) => !isNode(exe) && argv.some((argument) => argument.includes(word)),
   );
-  return { processes, runtime, commands, hostMounts: mountsOf(testbed.initPid) };
+  const command = commands[0];
+  const host = await hostFacts(testbed);
+  return {
+    processes,
+    runtime: processes.find(({ pid, state }) => pid === runtimePid && state !== 'Z') ?? null,
+    commands,
+    inside: command === undefined ? null : lookInside(command),
+    hostname: command === undefined ? '' : await testbed.hostnameOf(command.pid),
+    image: imageOf(testbed, command, host),
+    host,
+  };
+}
+
+async function hostFacts(testbed: Testbed): Promise<HostFacts> {
+  return {
+    mounts: mountsOf(testbed.initPid),
+    hostname: await testbed.hostnameOf(),
+    rootId: fileId(onHost(testbed, '/')),
+    devptsDevice: fileId(onHost(testbed, '/dev/pts')).split(':')[0]!,
+  };
+}
+
+/** The processes of the testbed that are not among `others`. */
+function newProcesses(testbed: Testbed, others: ReadonlySet<number>): ProcessFacts[] {
+  return testbed
+    .pids()
+    .filter((pid) => !others.has(pid))
+    .map(processFacts)
+    .filter((facts) => facts !== null);
+}
+
+/** The lowest layer of the overlay that is the command's root; null where its root is none, or the host's. */
+function imageOf(testbed: Testbed, command: ProcessFacts | undefined, host: HostFacts): Tree | null {
+  if (command === undefined || command.rootId === host.rootId) return null;
+  const root = command.mounts.findLast(({ mountPoint }) => mountPoint === '/');
+  const lowest = root?.type === 'overlay' ? optionOf(root, 'lowerdir')?.split(':').at(-1) : undefined;
+  return lowest === undefined ? null : readTree(onHost(testbed, lowest));
 }
 
 /** Whether this is the file of the node that runs box.ts. */
@@ -186,34 +245,56 @@ export function isNode(exe: string): boolean {
   return path.basename(exe) === path.basename(process.execPath);
 }
 
-function containerFiles(testbed: Testbed): ContainerFile[] {
-  const top = testbed.containersFolder;
-  const found: ContainerFile[] = [];
-  const visit = (directory: string): void => {
-    for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
-      const there = path.join(directory, entry.name);
-      const type = entry.isDirectory() ? 'directory' : typeOf(entry);
-      found.push({
-        path: path.relative(top, there),
-        type,
-        target: type === 'link' ? fs.readlinkSync(there) : null,
-        inode: fs.lstatSync(there).ino,
-      });
-      if (type === 'directory') visit(there);
-    }
+type HostFiles = Record<'containers' | 'images', FoundFile[]>;
+
+function filesOf(testbed: Testbed): HostFiles {
+  return { containers: filesBelow(testbed.containersFolder), images: filesBelow(testbed.imagesFolder) };
+}
+
+/** What has come since: a file that is known by name and inode is no new one. */
+function newFiles(now: HostFiles, known: HostFiles): HostFiles {
+  const added = (kind: keyof HostFiles): FoundFile[] => {
+    const old = new Set(known[kind].map((file) => `${file.inode} ${file.path}`));
+    return now[kind].filter((file) => !old.has(`${file.inode} ${file.path}`));
   };
-  visit(top);
-  return found;
+  return { containers: added('containers'), images: added('images') };
 }
 
-function typeOf(entry: fs.Dirent): ContainerFile['type'] {
-  if (entry.isFile()) return 'file';
-  if (entry.isSymbolicLink()) return 'link';
-  return entry.isBlockDevice() || entry.isCharacterDevice() ? 'device' : 'other';
+/** Waits until the kernel has ended these processes, or for as long as that can take. */
+async function gone(pids: readonly number[]): Promise<void> {
+  const limit = AbortSignal.timeout(END_LIMIT * 1000);
+  const lives = (pid: number): boolean => !['', 'Z'].includes(processFacts(pid)?.state ?? '');
+  while (!limit.aborted && pids.some(lives)) await delay(2);
 }
 
-/** A path of the testbed's host, as we can open it. */
+/** Ends what is left of a run. */
+async function endAll(testbed: Testbed, others: ReadonlySet<number>): Promise<void> {
+  const limit = AbortSignal.timeout(END_LIMIT * 1000);
+  for (;;) {
+    const left = testbed.pids().filter((pid) => !others.has(pid));
+    if (left.length === 0 || limit.aborted) return;
+    left.forEach(kill);
+    await delay(2);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** A path of the testbed's host, as we can open it, also where the program has mounted something over it. */
 function onHost(testbed: Testbed, name: string): string {
+  for (const [folder, opened] of [
+    ['containers', testbed.containersFolder],
+    ['images', testbed.imagesFolder],
+  ] as const) {
+    const top = path.join(dataDirectory(), folder) + path.sep;
+    if (name.startsWith(top)) return path.join(opened, name.slice(top.length));
+  }
   return `/proc/${testbed.initPid}/root${name}`;
 }
 

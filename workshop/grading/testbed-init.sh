@@ -4,14 +4,15 @@
 # It runs in namespaces of its own (mount, UTS, IPC, network, PID, cgroup), where every mount is private. What a
 # program in the testbed writes goes to a tmpfs laid over the machine's own files, and is gone with the testbed.
 #
-#   testbed-init.sh BASE HOSTNAME CONTAINERS SHOWN CGROUPS
+#   testbed-init.sh BASE HOSTNAME CONTAINERS IMAGES SHOWN CGROUPS
 #
 # BASE        a directory that is not looked into in the testbed; its tmpfs is mounted here
 # CONTAINERS  where box.ts keeps its containers: a filesystem of its own, since overlay cannot be stacked on overlay
+# IMAGES      where the images are, and where box.ts unpacks them: likewise
 # SHOWN       mount points of the machine to be seen (read-only) in the testbed, one a line
 # CGROUPS     cgroup hierarchies to be seen, one a line: "MOUNTPOINT TYPE OPTIONS"
 set -eu
-base=$1 hostname=$2 containers=$3 shown=$4 cgroups=$5
+base=$1 hostname=$2 containers=$3 images=$4 shown=$5 cgroups=$6
 
 echo "$hostname" > /proc/sys/kernel/hostname
 
@@ -51,10 +52,20 @@ ln -s fd/0 "$root/dev/stdin"; ln -s fd/1 "$root/dev/stdout"; ln -s fd/2 "$root/d
 mkdir -p "$root$containers"
 mount -t tmpfs -o size=256m,mode=755 containers "$root$containers"
 
-# A second view of it, which nothing that the program mounts there can cover.
-mkdir "$base/containers"
+mkdir -p "$root$images"
+mount -t tmpfs -o size=256m,mode=755 images "$root$images"
+for archive in "$images"/*.tar; do
+  [ -e "$archive" ] || continue
+  : > "$root$archive"
+  mount --bind "$archive" "$root$archive"
+  mount -o remount,bind,ro "$root$archive"
+done
+
+# Second views of them, which nothing that the program mounts there can cover.
+mkdir "$base/containers" "$base/images"
 mount --bind "$root$containers" "$base/containers"
-exec 8< "$base/containers"
+mount --bind "$root$images" "$base/images"
+exec 8< "$base/containers" 7< "$base/images"
 
 cd "$root"
 pivot_root . .

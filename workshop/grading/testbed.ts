@@ -3,14 +3,17 @@
 // One process, PID 1 of the testbed, holds its namespaces (testbed-init.sh). Programs enter them with nsenter, as
 // children of ours: how they end cannot be forged from inside. What they did is read from out here, through the
 // machine's own /proc, which nobody in the testbed can reach.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { dataDirectory, runDirectory, workshopRoot } from '../paths.ts';
 import { cgroupHierarchies, type Hierarchy } from './cgroup-mounts.ts';
+
+const runFile = promisify(execFile);
 
 /** At most this many threads and processes: a fork bomb is a failed check, not a dead machine. */
 const PROCESS_LIMIT = 128;
@@ -44,8 +47,11 @@ export type Testbed = {
   cgroups(): string[];
   /** Files that were made, changed or deleted on this host, without those in filesystems of their own. */
   changedFiles(): string[];
-  /** The folder of containers, as we can open it; what the program mounted in it does not cover it here. */
+  /** The folders of containers and of images, as we can open them; what the program mounted there does not cover them. */
   readonly containersFolder: string;
+  readonly imagesFolder: string;
+  /** The hostname that the process sees which has this pid on this machine; of the host itself where none is given. */
+  hostnameOf(pid?: number): Promise<string>;
   /** Ends everything in it and removes it. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -133,6 +139,16 @@ function testbed(
       return filesIn(`/proc/${initPid}/fd/9`);
     },
     containersFolder: `/proc/${initPid}/fd/8`,
+    imagesFolder: `/proc/${initPid}/fd/7`,
+    async hostnameOf(pid = initPid) {
+      try {
+        const { stdout } = await runFile('nsenter', ['--target', String(pid), '--uts', 'uname', '-n']);
+        return stdout.trim();
+      } catch {
+        // It has ended in the meantime.
+        return '';
+      }
+    },
     close() {
       closing ??= close();
       return closing;
@@ -273,13 +289,13 @@ function membersOf(directory: string): number[] {
 // ---- the holder ----------------------------------------------------------------------------------------------
 
 function startHolder(hostname: string, cgroups: TestbedCgroup[], shownPaths: readonly string[]): ChildProcess {
-  const containers = path.join(dataDirectory(), 'containers');
+  const data = ['containers', 'images'].map((name) => path.join(dataDirectory(), name));
   const shown = mountPointsFor([workshopRoot, process.execPath, dataDirectory(), '/usr/bin', '/bin', ...shownPaths]);
   const described = cgroups.map(({ hierarchy: { version, mountPoint, controllers } }) =>
     version === 2 ? `${mountPoint} cgroup2` : `${mountPoint} cgroup ${controllers.join(',')}`,
   );
   const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup'];
-  const init = ['sh', initScript, runDirectory, hostname, containers, shown.join('\n'), described.join('\n')];
+  const init = ['sh', initScript, runDirectory, hostname, ...data, shown.join('\n'), described.join('\n')];
   return spawn(
     'sh',
     [

@@ -18,7 +18,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'device-nodes-unpacked',
     checks: ['01.2'],
     why: 'Whatever unpacks as root makes the device nodes of the archive, too. A node is a door to a device of the host, and who made the archive chose which one. Leave them out: the runtime makes the few that a container needs.',
-    shows: (run) => run.containers.some(({ type }) => type === 'device'),
+    shows: (run) => run.containers.some(({ type }) => type.endsWith('device')),
   },
   {
     slug: 'no-proc',

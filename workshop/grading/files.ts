@@ -1,0 +1,90 @@
+// Files as the grader finds them: what an unpacked image holds, what a container was given in /dev.
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+
+/** A file, looked at without following links. */
+export type FoundFile = {
+  /** Relative to where the search began: `rootfs/bin/sh`. */
+  path: string;
+  type: 'file' | 'directory' | 'link' | 'character-device' | 'block-device' | 'other';
+  /** The permission bits. */
+  mode: number;
+  /** A link's target. */
+  target: string | null;
+  /** A device's numbers. */
+  major: number | null;
+  minor: number | null;
+  inode: number;
+};
+
+/** All files below a directory; an empty list where there is none. Other filesystems mounted below are looked into. */
+export function filesBelow(top: string): FoundFile[] {
+  const found: FoundFile[] = [];
+  const visit = (relative: string): void => {
+    for (const name of namesIn(path.join(top, relative))) {
+      const file = foundFile(top, path.join(relative, name));
+      if (file === null) continue;
+      found.push(file);
+      if (file.type === 'directory') visit(file.path);
+    }
+  };
+  visit('');
+  return found;
+}
+
+/** One file below `top`; null where there is none. */
+export function foundFile(top: string, relative: string): FoundFile | null {
+  const there = path.join(top, relative);
+  const stat = fs.lstatSync(there, { throwIfNoEntry: false });
+  if (stat === undefined) return null;
+  const type = typeOf(stat);
+  const device = type.endsWith('device');
+  return {
+    path: relative,
+    type,
+    mode: stat.mode & 0o7777,
+    target: type === 'link' ? fs.readlinkSync(there) : null,
+    // makedev(3)
+    major: device ? (stat.rdev >> 8) & 0xfff : null,
+    minor: device ? (stat.rdev & 0xff) | ((stat.rdev >> 12) & 0xfff00) : null,
+    inode: stat.ino,
+  };
+}
+
+/** The names in a directory; an empty list where it cannot be read. */
+export function namesIn(directory: string): string[] {
+  try {
+    return fs.readdirSync(directory).sort();
+  } catch {
+    return [];
+  }
+}
+
+/** A directory tree at one moment. */
+export type Tree = {
+  files: FoundFile[];
+  /** Of all names, modes, owners, link targets and contents. */
+  digest: string;
+};
+
+/** Reads a whole tree. */
+export function readTree(top: string): Tree {
+  const files = filesBelow(top);
+  const hash = createHash('sha256');
+  for (const { path: name, type, mode, target, major, minor } of files) {
+    const there = path.join(top, name);
+    const { uid, gid } = fs.lstatSync(there);
+    hash.update(JSON.stringify([name, type, mode, uid, gid, target, major, minor]));
+    if (type === 'file') hash.update(fs.readFileSync(there));
+  }
+  return { files, digest: hash.digest('hex') };
+}
+
+function typeOf(stat: fs.Stats): FoundFile['type'] {
+  if (stat.isFile()) return 'file';
+  if (stat.isDirectory()) return 'directory';
+  if (stat.isSymbolicLink()) return 'link';
+  if (stat.isCharacterDevice()) return 'character-device';
+  return stat.isBlockDevice() ? 'block-device' : 'other';
+}

@@ -1,0 +1,46 @@
+// What a command finds in its container, read from outside through /proc/PID/root. Nothing in there is executed, and
+// no link in there is followed.
+import fs from 'node:fs';
+import { type FoundFile, foundFile, namesIn } from './files.ts';
+import { fileId, type Mount, type ProcessFacts } from './processes.ts';
+
+/** The surroundings of one process. */
+export type Inside = {
+  /** The names in its `/`, and that directory's permission bits. */
+  rootEntries: string[];
+  rootMode: number;
+  /** Whether its working directory is in its root, and `..` ends there. */
+  cwdIsInside: boolean;
+  /** `bin/sh`, which is a link in our images. */
+  shell: FoundFile | null;
+  /** The files in its /dev, by name. */
+  dev: Record<string, FoundFile>;
+  /** The filesystem on /dev/pts, by number: each instance of devpts has its own. */
+  devptsDevice: string;
+};
+
+/** What there is around a process; null where it has ended. */
+export function lookInside({ pid, root, cwd, cwdId }: ProcessFacts): Inside | null {
+  const top = `/proc/${pid}/root`;
+  try {
+    const below = root === '/' ? cwd : cwd.slice(root.length);
+    const named = root === '/' || cwd === root || cwd.startsWith(`${root}/`);
+    return {
+      rootEntries: namesIn(top + '/'),
+      rootMode: fs.statSync(top).mode & 0o7777,
+      // The same name from the root must lead to the same directory: a directory of the host's may be called alike.
+      cwdIsInside: named && cwdId !== '' && fileId(`${top}${below}`) === cwdId,
+      shell: foundFile(top, 'bin/sh'),
+      dev: Object.fromEntries(namesIn(`${top}/dev`).map((name) => [name, foundFile(`${top}/dev`, name)!])),
+      devptsDevice: fileId(`${top}/dev/pts`).split(':')[0]!,
+    };
+  } catch {
+    return null;
+  }
+}
+
+/** The value of an option of a mount's filesystem: `optionOf(mount, 'upperdir')`; null where it has none. */
+export function optionOf(mount: Mount, name: string): string | null {
+  const found = mount.superOptions.find((option) => option.startsWith(`${name}=`));
+  return found === undefined ? null : found.slice(name.length + 1);
+}

@@ -1,0 +1,32 @@
+// What a grader runs, and when it looks.
+
+/** One run of a box.ts, and what is done to it. */
+export type Scenario = {
+  /** The words after `run`. */
+  args: readonly string[];
+  /** What a student types after `box -- level-NN run` to see the same. */
+  reproduce: string;
+  /**
+   * The testbed that it runs in: those of one name run on the same host, one after the other, in the order in which
+   * graders ask for them. A host of its own where none is named.
+   */
+  host?: string;
+  /** The command prints this word and then reads a line: it is looked at in between. See `holdStill`. */
+  holdWord?: string;
+  /**
+   * What happens while the command holds still, after the first look: another run on the same host, from its start to
+   * its end; or a SIGKILL, from the host, for the command or for box.ts itself.
+   */
+  meanwhile?: Scenario | 'kill-command' | 'kill-runtime';
+  /** The exit status of the command, where it ends by itself. */
+  exits?: number;
+  /** Files of the testbed's host, by path, made before the run. */
+  files?: Readonly<Record<string, { text: string; mode: number }>>;
+  /** Folders that stand first in PATH. */
+  path?: readonly string[];
+};
+
+/** A shell script that runs `before`, then holds still to be looked at, and goes on with `after` once that is done. */
+export function holdStill(holdWord: string, before = '', after = ''): string {
+  return [before, `echo ${holdWord}`, 'read -r _', after].filter((step) => step !== '').join('\n');
+}

@@ -1,0 +1,132 @@
+// The runs that the graders of all levels from 01 on look at. A level adds to what the command tries in here, rather
+// than a run of its own: so a program is run a few times, also for ten levels.
+import { pick, randomWord } from './random.ts';
+import type { Run } from './run.ts';
+import { holdStill, type Scenario } from './scenario.ts';
+
+/** A file of the host that no container may read, and what is in it. */
+export const secretFile = `/${randomWord()}/${randomWord()}.txt`;
+export const secret = `secret-${randomWord()}`;
+
+/** Words that are hard to hand over unchanged. */
+export const oddWords = ['two  words', '', '*', '$HOME "quoted"', `-${randomWord()}`];
+
+/** What the first container writes into its root, and the second one looks for. */
+export const writtenFile = `/tmp/${randomWord()}`;
+export const written = `written-${randomWord()}`;
+
+const tag = randomWord();
+
+/** Shell commands by name; what each prints, on stdout and stderr, is what `said` returns. */
+function probes(commands: Readonly<Record<string, string>>): string {
+  return Object.entries(commands)
+    .map(([name, command]) => `echo "${tag} ${name}=$( { ${command}; } 2>&1 | tr '\\n' ' ')"`)
+    .join('\n');
+}
+
+/** What the command in the container printed for a probe, its lines joined by spaces; null where it did not come to it. */
+export function said(run: Run, probe: string): string | null {
+  const head = `${tag} ${probe}=`;
+  const line = run.stdout.split('\n').find((text) => text.startsWith(head));
+  return line === undefined ? null : line.slice(head.length).trim();
+}
+
+const climb = 'i=0; while [ $i -lt 60 ]; do cd -P ..; i=$((i+1)); done';
+
+/** Looks around in all ways that change nothing in the container. */
+const lookAround = {
+  secret: `cat ${secretFile}`,
+  'secret above': `cat ../../../../../../../../../../..${secretFile}`,
+  null: 'echo x > /dev/null && cat /dev/null && echo swallowed',
+  zero: 'head -c 3 /dev/zero | wc -c',
+  full: 'echo x > /dev/full',
+  random: 'head -c 3 /dev/random | wc -c',
+  urandom: 'head -c 3 /dev/urandom | wc -c',
+  ptmx: 'exec 3<> /dev/ptmx && echo opened; ls /dev/pts',
+  stdin: 'echo through | cat /dev/stdin',
+  processes: 'cd /proc; echo [0-9]*',
+  self: 'readlink /proc/self',
+  cgroup: 'cat /proc/self/cgroup',
+};
+
+/** What a second container does, which is ended from outside: it tries to get out, and ruins all that it can. */
+const ruin = {
+  // As in the lesson of level 01: the root moves down into a new directory, and the working directory does not follow.
+  breakout: `mkdir -p /way-out/bin && cp /bin/busybox /way-out/bin/sh && nsenter -r/way-out -w/ /bin/sh -c '${climb}; cat .${secretFile}'`,
+  'other file': `cat ${writtenFile}`,
+  device: 'mknod /tmp/null c 1 3 && echo x > /tmp/null && echo opened',
+  change: 'echo changed > /etc/passwd; echo changed > /bin/busybox.new; chmod 700 /etc; rm -rf /usr /home /sbin /var',
+};
+
+const exits = pick([3, 7, 42, 99, 200, 254]);
+const tourWord = `hold-${randomWord()}`;
+const companionWord = `hold-${randomWord()}`;
+const image = ['-i', 'busybox'];
+
+/** The second container on a host: it comes and goes while the first one holds still. A SIGKILL ends its command. */
+export const companion: Scenario = {
+  args: [
+    ...image,
+    '/bin/sh',
+    '-c',
+    // Two that do not end with it: a child that lost its parent, and one in a session of its own.
+    holdStill(companionWord, `(sleep 1000 &)\nsetsid sleep 1000 &\n${probes(ruin)}`),
+  ],
+  holdWord: companionWord,
+  meanwhile: 'kill-command',
+  reproduce: `sh -c 'kill -KILL $$'`,
+};
+
+/** The first container on a host: looks around, holds still, looks whether it is still whole, and ends by itself. */
+export const tour: Scenario = {
+  host: 'tour',
+  args: [
+    ...image,
+    'sh',
+    '-c',
+    holdStill(
+      tourWord,
+      `printf '[%s]\\n' "$@"\necho ${written} > ${writtenFile}\n${probes(lookAround)}`,
+      `${probes({ afterwards: `cat ${writtenFile}; ls /etc/passwd /usr/bin/wc` })}\nexit ${exits}`,
+    ),
+    'sh',
+    ...oddWords,
+  ],
+  holdWord: tourWord,
+  meanwhile: companion,
+  exits,
+  files: { [secretFile]: { text: `${secret}\n`, mode: 0o644 } },
+  reproduce: `sh -c 'pwd; ls / ..; ls -l /dev; cat /proc/mounts'`,
+};
+
+/** A command that there is not, in an image that there is. */
+export const missingCommand: Scenario = {
+  host: 'mishaps',
+  args: [...image, `no-such-${randomWord()}`],
+  reproduce: 'no-such-command',
+};
+
+/** A file that is no program. */
+export const notExecutable: Scenario = {
+  host: 'mishaps',
+  args: [...image, '/etc/passwd'],
+  reproduce: '/etc/passwd',
+};
+
+/** An image that there is not. */
+export const missingImageName = `no-such-${randomWord()}`;
+export const missingImage: Scenario = {
+  host: 'mishaps',
+  args: ['-i', missingImageName, '/bin/true'],
+  reproduce: '-i no-such-image /bin/true',
+};
+
+/** A runtime that is killed while its command runs. */
+const orphanWord = `hold-${randomWord()}`;
+export const killedRuntime: Scenario = {
+  host: 'mishaps',
+  args: [...image, '/bin/sh', '-c', holdStill(orphanWord)],
+  holdWord: orphanWord,
+  meanwhile: 'kill-runtime',
+  reproduce: 'sleep 1000',
+};
