@@ -252,7 +252,7 @@ check('00.6', 'a command that cannot start gives 127 or 126, and the child ends 
       expected: 'status 126 for a file that is not executable',
       actual: showEnd(other),
       evidence: other.trace.map(showCall),
-      at: findCall(other, ['execvp', 'execvpe']),
+      at: findCall(other, '_exit') ?? findCall(other, ['execvp', 'execvpe']),
     };
   },
 });

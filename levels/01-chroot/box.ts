@@ -1,5 +1,4 @@
 // Level 01: give the command a root directory of its own, unpacked from an image.
-import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import * as tar from 'tar';
@@ -11,7 +10,8 @@ function run({ image, imageDir, containerDir, command }: BoxOptions): number {
   const archive = path.join(imageDir, `${image}.tar`);
   // TODO 6: where the archive is missing, throw an error that says so, before anything is made.
 
-  // TODO 1: choose a directory for this container alone: containerDir, a name nobody else has, 'rootfs'.
+  // TODO 1: make a directory for this container alone: in containerDir, with a name that nobody else has
+  // (fs.mkdtempSync). In it, root is the directory 'rootfs'.
   const root = '/';
   unpack(archive, root);
 
@@ -24,7 +24,7 @@ function run({ image, imageDir, containerDir, command }: BoxOptions): number {
 
 /** Unpacks the image into `root`: links just as they are, device nodes left out. */
 function unpack(archive: string, root: string): void {
-  // TODO 1: make the directory (fs.mkdirSync) and unpack the archive into it (tar.extract with file, cwd and sync).
+  // TODO 1: make the directory root (fs.mkdirSync) and unpack the archive into it (tar.extract: file, cwd and sync).
 
   // TODO 2: look at bin/sh in what you unpacked, and at `tar tvf` of the image: is the link the same? (preservePaths).
   // Device nodes are not an image's business: leave entries of type CharacterDevice and BlockDevice out (filter).

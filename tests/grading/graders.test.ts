@@ -5,6 +5,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { allLevels, solutionFile, spoken } from '../../workshop/levels.ts';
 import { check, checkJson } from './check.ts';
+import { gradeMistake, mistakesOf } from './mistakes.ts';
 
 const here = import.meta.dirname;
 
@@ -38,12 +39,9 @@ describe.for(allLevels())('$name', (level) => {
     expect(result.checks.filter(({ status }) => status !== 'passed')).toEqual([]);
   });
 
-  test.for(mistakesOf(level.name))('$name fails $fails as $misconception', async ({ file, fails, misconception }) => {
-    const result = await checkJson(level.number, '--file', file);
-    const failed = result.checks.find(({ status }) => status === 'failed');
-    expect({ fails: failed?.id, misconception: failed?.mistake ?? null }).toEqual({ fails, misconception });
-    // A program without a single call of ours has no line to show.
-    if (misconception !== 'spawn-instead-of-fork-and-exec') expect(failed?.at?.file).toContain(path.basename(file));
+  test.for(mistakesOf(level.name))('$name fails $fails as $misconception', async (mistake) => {
+    const { expected, found } = await gradeMistake(level, mistake);
+    expect(found).toEqual(expected);
   });
 
   test('every check has three hints', () => {
@@ -55,21 +53,3 @@ describe.for(allLevels())('$name', (level) => {
     for (const section of sections) expect(section.match(/^\d\. /gm)).toEqual(['1. ', '2. ', '3. ']);
   });
 });
-
-type Mistake = { name: string; file: string; fails: string; misconception: string | null };
-
-/** The wrong programs of a level; the head of each says what must be found. */
-function mistakesOf(level: string): Mistake[] {
-  const folder = path.join(here, 'mistakes', level);
-  return fs.readdirSync(folder).map((name) => {
-    const file = path.join(folder, name);
-    const text = fs.readFileSync(file, 'utf8');
-    const misconception = /^\/\/ misconception: (\S+)/m.exec(text)![1]!;
-    return {
-      name: path.basename(name, '.ts'),
-      file,
-      fails: /^\/\/ fails: (\S+)/m.exec(text)![1]!,
-      misconception: misconception === 'null' ? null : misconception,
-    };
-  });
-}

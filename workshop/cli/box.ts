@@ -1,46 +1,61 @@
 // npm run box -- <level> run …: starts your container runtime, in a testbed so that it cannot damage this machine.
 import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
 import { dataDirectory } from '../paths.ts';
 import { fileOf } from '../grading/run-grader.ts';
 import { compileCache, fillCompileCache } from '../grading/compile-cache.ts';
 import { programCommand } from '../grading/student-program.ts';
-import { openTestbed, systemPath } from '../grading/testbed.ts';
+import { openTestbed, systemPath, type Testbed } from '../grading/testbed.ts';
 import { ensureImage } from '../images/ensure.ts';
 import { becomeRoot, command, exitStatus, levelNamed, NotReady, UsageError } from './command.ts';
 
-const help = `Usage: npm run box -- <level> [--solution] run [options] <command…>
+const help = `Usage: npm run box -- <level> [options] run [options] <command…>
+       npm run box -- <level> [options] host [script]
 
-Runs the box.ts of a level. What it does to the machine stays in a testbed, a
-disposable host that is gone afterwards.
+run   starts your box.ts. What it does to the machine stays in a testbed, a
+      disposable host that is gone afterwards.
+host  opens a shell on such a disposable host, or runs a script there. "box run …"
+      is your program there, as often as you like on the same host.
 
-  --solution   the reference solution in place of your box.ts
+  --solution    the reference solution in place of your box.ts
+  --file PATH   a box.ts from anywhere
 
-Example: npm run box -- level-01 run -i busybox /bin/sh
-The exit status is that of box.ts.
+Examples: npm run box -- level-01 run -i busybox /bin/sh
+          npm run box -- level-02 host 'box run true; cat /proc/mounts'
+The exit status is that of box.ts, or of the shell.
 `;
 
 async function main(argv: string[]): Promise<number> {
   const [asked, ...rest] = argv;
   if (asked === undefined) throw new UsageError('which level? For example: npm run box -- level-00 run ls');
   const level = levelNamed(asked);
-  const solution = rest[0] === '--solution';
-  const words = solution ? rest.slice(1) : rest;
+  let file = fileOf(level, 'student');
+  if (rest[0] === '--solution') {
+    file = fileOf(level, 'solution');
+    rest.shift();
+  } else if (rest[0] === '--file') {
+    file = path.resolve(rest[1] ?? '');
+    if (!fs.statSync(file, { throwIfNoEntry: false })?.isFile()) throw new UsageError(`there is no file ${rest[1]}`);
+    rest.splice(0, 2);
+  }
   becomeRoot();
   if (!(await ensureImage('busybox', { yes: false }))) {
     throw new NotReady('the image busybox is not built: run "npm run setup"');
   }
   fillCompileCache();
-  const file = fileOf(level, solution ? 'solution' : 'student');
   await using testbed = await openTestbed([file]);
+  const words = rest[0] === 'host' ? hostShell(testbed, file, rest.slice(1)) : programCommand(file, rest);
   const terminal = process.env['TERM'];
   // Ctrl-C is for what runs in the testbed; we only wait for it to end.
   process.on('SIGINT', () => {});
   process.on('SIGQUIT', () => {});
-  const program = testbed.start(programCommand(file, words), {
+  const program = testbed.start(words, {
     cwd: '/root',
     env: {
       PATH: systemPath,
       HOME: '/root',
+      PS1: `${testbed.hostname}:\\w# `,
       BOXWRIGHT_HOME: dataDirectory(),
       NODE_COMPILE_CACHE: compileCache(),
       ...(terminal !== undefined && { TERM: terminal }),
@@ -49,6 +64,13 @@ async function main(argv: string[]): Promise<number> {
   });
   const [status, signal] = (await once(program, 'exit')) as [number | null, NodeJS.Signals | null];
   return signal === null ? (status ?? exitStatus.fault) : exitStatus.interrupted;
+}
+
+/** A shell on the testbed's host, on which the command `box` is the program; with words, they are its script. */
+function hostShell(testbed: Testbed, file: string, script: readonly string[]): string[] {
+  const quoted = programCommand(file, []).map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  testbed.writeFile('/usr/local/bin/box', `#!/bin/sh\nexec ${quoted.join(' ')} "$@"\n`, 0o755);
+  return script.length === 0 ? ['bash', '--norc', '--noprofile'] : ['sh', '-c', script.join(' ')];
 }
 
 await command(help, main);

@@ -1,5 +1,14 @@
 // From a finding to what a student reads: which misconception, at which line.
-import { type Finding, locationInStack, locationOf, type Misconception, showEnd, showStderr } from './finding.ts';
+import type { TraceLine } from '../../linux/trace.ts';
+import {
+  type Finding,
+  lineWith,
+  locationInStack,
+  locationOf,
+  type Misconception,
+  showEnd,
+  showStderr,
+} from './finding.ts';
 import type { CheckResult } from './result.ts';
 import type { Run } from './run.ts';
 
@@ -43,24 +52,37 @@ export function diagnose(
   checkWhy: string,
 ): Pick<CheckResult, 'mistake' | 'expected' | 'actual' | 'why' | 'at' | 'evidence'> {
   const candidates = [...anywhere, ...misconceptions.filter(({ checks }) => checks.includes(id)), ...lastly];
-  let where = finding.at;
   let mistake: Misconception | null = null;
+  let shown: TraceLine | boolean | undefined;
   for (const candidate of candidates) {
-    const shown = candidate.shows(run, finding);
+    shown = candidate.shows(run, finding);
     if (shown === false || shown === undefined) continue;
     mistake = candidate;
-    if (typeof shown === 'object') where = shown;
     break;
   }
-  const at = mistake !== null && anywhere.includes(mistake) ? null : where;
   return {
     mistake: mistake?.slug ?? null,
     expected: finding.expected,
     actual: finding.actual,
     why: mistake?.why ?? checkWhy,
-    at: (at ? locationOf(at) : null) ?? locationInStack(run) ?? lastPlace(run),
+    at: place(run, finding, mistake, shown),
     evidence: [...(finding.evidence ?? []), ...unexpectedEnd(run)],
   };
+}
+
+/** The line in box.ts: of the call that shows the misconception, else the best that is known. */
+function place(
+  run: Run,
+  finding: Finding,
+  mistake: Misconception | null,
+  shown: TraceLine | boolean | undefined,
+): CheckResult['at'] {
+  if (typeof shown === 'object') return locationOf(shown);
+  const named = mistake?.line === undefined ? null : lineWith(run, mistake.line);
+  if (named !== null) return named;
+  if (mistake !== null && anywhere.includes(mistake)) return locationInStack(run) ?? lastPlace(run);
+  if (finding.at !== undefined) return locationOf(finding.at);
+  return locationInStack(run) ?? (run.exitCode === 0 ? null : lastPlace(run));
 }
 
 /** What the program said for itself, where it failed rather than the command. */

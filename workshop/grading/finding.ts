@@ -1,4 +1,5 @@
 // What a check finds, and the misconceptions that explain it.
+import fs from 'node:fs';
 import type { TraceLine } from '../../linux/trace.ts';
 import { type Run } from './run.ts';
 import type { Location } from './result.ts';
@@ -22,6 +23,8 @@ export type Misconception = {
   checks: readonly string[];
   /** What is really so, in a student's words, without the code. */
   why: string;
+  /** Words of the line in box.ts that it is about, where no system call leads there. */
+  line?: RegExp;
   /** Whether the evidence shows it. A line of the trace says in addition where. */
   shows(run: Run, finding: Finding): boolean | TraceLine | undefined;
 };
@@ -61,6 +64,13 @@ export function locationInStack(run: Run): Location | null {
     if (file!.endsWith(`/${name}`)) return { file: shownFile(file!), line: Number(line) };
   }
   return null;
+}
+
+/** The first line of box.ts that has such words in it, besides comments. */
+export function lineWith(run: Run, words: RegExp): Location | null {
+  const lines = fs.readFileSync(run.file, 'utf8').split('\n');
+  const index = lines.findIndex((line) => words.test(line.replace(/\/\/.*/, '')));
+  return index === -1 ? null : { file: shownFile(run.file), line: index + 1 };
 }
 
 /** How the run ended, in words. */

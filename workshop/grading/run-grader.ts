@@ -73,17 +73,21 @@ export async function runGrader(
   };
 }
 
-/** The checks of earlier levels as one: it passes if they all do, and else says what the first failing one says. */
+/**
+ * The checks of earlier levels as one. It fails as the first failing one does, unless this level's own checks explain
+ * it: where a new step goes wrong, much of what worked before does not come to pass either.
+ */
 function stillPassing(level: Level, earlier: CheckResult[], own: CheckResult[]): CheckResult[] {
   const before = levelsUpTo(level).at(-2);
   if (before === undefined) return [];
   const id = `${level.number}.0`;
   const levels = before.number === '00' ? 'level 00' : `levels 00-${before.number}`;
   const title = `${levels}: still passing`;
-  // A program that stops at a TODO says nothing about what comes after it.
-  if (own.some(({ mistake }) => mistake === 'todo-left')) return [{ id, title, status: 'blocked' }];
   const failed = earlier.find(({ status }) => status === 'failed');
   if (failed === undefined) return [{ id, title, status: 'passed' }];
+  const ownFailure = own.find(({ status }) => status === 'failed');
+  const explained = ownFailure !== undefined && (ownFailure.mistake !== null || failed.mistake === null);
+  if (explained) return [{ id, title, status: 'blocked' }];
   return [{ ...failed, id, title: `${levels}: ${failed.id} no longer passes (${failed.title})` }];
 }
 

@@ -2,7 +2,6 @@
 // still and after the program has ended.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import fs from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -97,11 +96,7 @@ export async function runOn(
   scenario: Scenario,
   meanwhile: (run: Run) => void = () => {},
 ): Promise<Run> {
-  for (const [name, { text, mode }] of Object.entries(scenario.files ?? {})) {
-    const there = onHost(testbed, name);
-    fs.mkdirSync(path.dirname(there), { recursive: true });
-    fs.writeFileSync(there, text, { mode });
-  }
+  for (const [name, { text, mode }] of Object.entries(scenario.files ?? {})) testbed.writeFile(name, text, mode);
   const others = new Set(testbed.pids());
   const known = filesOf(testbed);
   const before = await hostFacts(testbed);

@@ -41,6 +41,8 @@ export type Testbed = {
     command: readonly string[],
     options: { cwd: string; env: Record<string, string>; trace?: boolean; terminal?: boolean },
   ): ChildProcess;
+  /** Makes a file on this host, with the folders above it. */
+  writeFile(name: string, text: string, mode: number): void;
   /** The pids, on this machine, of all its processes but PID 1. */
   pids(): number[];
   /** cgroups that a program made in it, relative to its root. */
@@ -123,6 +125,11 @@ function testbed(
       });
       started.push(child);
       return child;
+    },
+    writeFile(name, text, mode) {
+      const there = `/proc/${initPid}/root${name}`;
+      fs.mkdirSync(path.dirname(there), { recursive: true });
+      fs.writeFileSync(there, text, { mode });
     },
     pids() {
       const init = new Set([initPid, holder.pid, ...started.map(({ pid }) => pid)]);

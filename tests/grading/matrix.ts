@@ -1,0 +1,62 @@
+// npm run test:graders [level | level/mistake …]: every wrong program against its grader, as a table: the checks that
+// must fail and did, the misconception that must be found and was, the line of the program. Status 1 where one differs.
+import { isDeepStrictEqual } from 'node:util';
+import chalk from 'chalk';
+import Table from 'cli-table3';
+import pLimit from 'p-limit';
+import { allLevels, findLevel } from '../../workshop/levels.ts';
+import { gradeMistake, mistakesOf, type Verdict } from './mistakes.ts';
+
+/** Programs that are graded at a time. */
+const CONCURRENT = 2;
+
+const asked = process.argv.slice(2);
+const wanted = allLevels().flatMap((level) =>
+  mistakesOf(level.name)
+    .filter(({ name }) => asked.length === 0 || asked.some((word) => name === word || findLevel(word) === level))
+    .map((mistake) => ({ level, mistake })),
+);
+if (wanted.length === 0) {
+  process.stderr.write(`no wrong program is meant by ${asked.join(' ')}: name a level, or LEVEL/NAME\n`);
+  process.exit(2);
+}
+
+const limit = pLimit(CONCURRENT);
+const rows = await Promise.all(
+  wanted.map(({ level, mistake }) =>
+    limit(async () => {
+      const verdict = await gradeMistake(level, mistake).catch((error: unknown) => String(error));
+      process.stderr.write('.');
+      return { name: mistake.name, verdict };
+    }),
+  ),
+);
+process.stderr.write('\n');
+
+const table = new Table({
+  head: ['program', 'must fail', 'failed', 'misconception', 'line', 'verdict'],
+  style: { head: [] },
+});
+let wrong = 0;
+for (const { name, verdict } of rows) {
+  const right = typeof verdict === 'object' && isDeepStrictEqual(verdict.expected, verdict.found);
+  if (!right) wrong += 1;
+  const mark = right ? chalk.green('right') : chalk.red('WRONG');
+  if (typeof verdict === 'string') {
+    table.push([name, { colSpan: 4, content: verdict }, mark]);
+    continue;
+  }
+  const { expected, found } = verdict;
+  const differing = (part: (of: Verdict) => unknown): string =>
+    isDeepStrictEqual(part(expected), part(found)) ? String(part(found)) : `${part(found)}, not ${part(expected)}`;
+  table.push([
+    name,
+    expected.fails.join(' '),
+    found.fails.join(' ') || 'none',
+    differing(({ misconception }) => misconception),
+    differing(({ line }) => line),
+    mark,
+  ]);
+}
+process.stdout.write(`${table.toString()}\n${rows.length - wrong} passed, ${wrong} failed\n`);
+process.exitCode = wrong === 0 ? 0 : 1;

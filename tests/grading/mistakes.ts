@@ -1,0 +1,99 @@
+// The wrong programs: each is a diff against a level's solution, under a head that says who writes such a program and
+// what the grader must find.
+//
+//   A sentence: what somebody believes who writes this.
+//
+//   fails: 01.5               the first check that fails
+//   also: 01.6 01.7           others that fail for the same reason, if there are any; all else passes or is blocked
+//   misconception: slug       what must be found, or none
+//   at: linux.chroot(root)    words of the line that must be named, or none where there can be no such line
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { applyPatch } from 'diff';
+import { findLevel, type Level, solutionFile } from '../../workshop/levels.ts';
+import { checkJson } from './check.ts';
+
+const folder = path.join(import.meta.dirname, 'mistakes');
+
+/** A wrong program. */
+export type Mistake = {
+  /** `01-chroot/no-chdir` */
+  name: string;
+  belief: string;
+  fails: string;
+  also: string[];
+  misconception: string | null;
+  /** The whole program, and the number of the line in it that the report must name; null where there is none. */
+  program: string;
+  line: number | null;
+};
+
+/** The wrong programs of a level, by name. @throws Error naming the file that is not as it should be */
+export function mistakesOf(level: string): Mistake[] {
+  return fs
+    .readdirSync(path.join(folder, level))
+    .filter((file) => file.endsWith('.diff'))
+    .map((file) => readMistake(`${level}/${file.slice(0, -'.diff'.length)}`));
+}
+
+/** One wrong program, by its name: `01-chroot/no-chdir`. @throws Error as above */
+export function readMistake(name: string): Mistake {
+  const text = fs.readFileSync(path.join(folder, `${name}.diff`), 'utf8');
+  const head = text.slice(0, text.indexOf('\n--- '));
+  const field = (key: string): string => new RegExp(`^${key}: *(.*)$`, 'm').exec(head)?.[1] ?? '';
+  const solution = fs.readFileSync(solutionFile(findLevel(path.dirname(name))!), 'utf8');
+  const program = applyPatch(solution, text.slice(head.length + 1), { fuzzFactor: 2 });
+  if (program === false) throw new Error(`${name}.diff does not fit the solution any more: make it anew`);
+  return {
+    name,
+    belief: head.split('\n\n')[0]!,
+    fails: field('fails'),
+    also: field('also').split(' ').filter(Boolean),
+    misconception: field('misconception') === 'none' ? null : field('misconception'),
+    program,
+    line: lineWith(program, field('at'), name),
+  };
+}
+
+/** What a report must say of a wrong program, or says: the checks that fail, and what is said of the first. */
+export type Verdict = { fails: string[]; misconception: string | null; line: number | null };
+
+/** Grades a wrong program of a level. */
+export async function gradeMistake(level: Level, mistake: Mistake): Promise<{ expected: Verdict; found: Verdict }> {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-mistake-'));
+  try {
+    const file = writeProgram(mistake, directory);
+    const { checks } = await checkJson(level.number, '--file', file);
+    const failed = checks.filter(({ status }) => status === 'failed');
+    const at = failed[0]?.at ?? null;
+    return {
+      expected: {
+        fails: [mistake.fails, ...mistake.also],
+        misconception: mistake.misconception,
+        line: mistake.line,
+      },
+      found: {
+        fails: failed.map(({ id }) => id),
+        misconception: failed[0]?.mistake ?? null,
+        line: at?.file === file ? at.line : null,
+      },
+    };
+  } finally {
+    fs.rmSync(directory, { recursive: true });
+  }
+}
+
+/** Writes the program as a file of its own into a directory, and returns the file's path. */
+export function writeProgram({ name, program }: Mistake, directory: string): string {
+  const file = path.join(directory, `${path.basename(name)}.ts`);
+  fs.writeFileSync(file, program);
+  return file;
+}
+
+function lineWith(program: string, words: string, name: string): number | null {
+  if (words === 'none') return null;
+  const found = program.split('\n').flatMap((line, index) => (words !== '' && line.includes(words) ? [index + 1] : []));
+  if (found.length === 1) return found[0]!;
+  throw new Error(`${name}.diff: "at: ${words}" is in ${found.length} lines of the program, and must be in one`);
+}
