@@ -22,7 +22,9 @@ describe.for(allLevels())('the lesson of $name', (level) => {
         reject: false,
         stdin: 'ignore',
       })`${inPlaceOfStudent(command, solutionFile(level), directory)}`;
-      if (command.output === null) expect({ exitCode, all }).toMatchObject({ exitCode: 0 });
+      // 2 to 4 and 125 to 127: the workshop or the runtime did not understand it.
+      if (command.inline) expect([2, 3, 4, 125, 126, 127], all).not.toContain(exitCode);
+      else if (command.output === null) expect({ exitCode, all }).toMatchObject({ exitCode: 0 });
       else if (!matches(command.output, all)) expect(all.split('\n')).toEqual(command.output);
     } finally {
       fs.rmSync(directory, { recursive: true });
@@ -31,8 +33,15 @@ describe.for(allLevels())('the lesson of $name', (level) => {
 });
 
 /** The command with another box.ts named in it than the student's, which may be anything. */
-function inPlaceOfStudent({ command, mistake }: LessonCommand, solution: string, directory: string): string {
-  const file = mistake === null ? solution : writeProgram(readMistake(mistake), directory);
+function inPlaceOfStudent({ command, mistake, added }: LessonCommand, solution: string, directory: string): string {
+  let file = solution;
+  if (mistake !== null) file = writeProgram(readMistake(mistake), directory);
+  if (added !== null) {
+    const lines = fs.readFileSync(solution, 'utf8').split('\n');
+    const index = lines.findIndex((line) => line.includes(added.before));
+    file = path.join(directory, 'box.ts');
+    fs.writeFileSync(file, lines.toSpliced(index, 0, added.code).join('\n'));
+  }
   return command
     .replace(/(npm run (?:-\S+ )*box -- level-\d\d )(?!--)/, `$1--file ${file} `)
     .replace(/(npm run (?:-\S+ )*check level-\d\d)(?! --)/, `$1 -- --file ${file}`)
