@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { requiredNodeFlags } from '../../linux/fork.ts';
+import { requiredNodeFlags } from '../../linux/node-flags.ts';
 import { dataDirectory } from '../paths.ts';
 
 /** Where it is: the value for NODE_COMPILE_CACHE. */

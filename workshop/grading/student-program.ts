@@ -1,7 +1,7 @@
 // How a box.ts is started: the node that it needs, and what `#linux` means to it.
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { requiredNodeFlags } from '../../linux/fork.ts';
+import { requiredNodeFlags } from '../../linux/node-flags.ts';
 import { workshopRoot } from '../paths.ts';
 
 /** The words that start `file`, a box.ts, with these arguments. */
