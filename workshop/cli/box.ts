@@ -29,8 +29,8 @@ async function main(argv: string[]): Promise<number> {
   if (!(await ensureImage('busybox', { yes: false }))) {
     throw new NotReady('the image busybox is not built: run "npm run setup"');
   }
-  fillCompileCache();
   const file = fileOf(level, solution ? 'solution' : 'student');
+  await fillCompileCache(file);
   await using testbed = await openTestbed([file]);
   const terminal = process.env['TERM'];
   // Ctrl-C is for what runs in the testbed; we only wait for it to end.

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fillCompileCache } from '../grading/compile-cache.ts';
 import type { GradeResult, Target } from '../grading/result.ts';
+import { fileOf } from '../grading/run-grader.ts';
 import { type Grader, GraderFault, openGrader } from '../grading/grader.ts';
 import { NoTestbed, sweepTestbeds } from '../grading/testbed.ts';
 import { ensureImage } from '../images/ensure.ts';
@@ -72,10 +73,10 @@ async function main(argv: string[]): Promise<number> {
   if (!(await ensureImage('busybox', { yes: values.yes === true || values.json === true }))) {
     throw new NotReady('the image busybox is not built: run "npm run setup"');
   }
-  fillCompileCache();
 
   const results: GradeResult[] = [];
   for (const level of levels) {
+    await fillCompileCache(file ?? fileOf(level, target));
     const result = await grader.grade({ level, target, file, seed: values.seed });
     results.push(result);
     if (target === 'student') recordResult(result);
