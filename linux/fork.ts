@@ -3,19 +3,18 @@
 // Two things stand in the way, and both end in a child that crashes or hangs (docs/node-and-fork.md tells the story):
 // V8 asks the kernel to leave its heap out of children (MADV_DONTFORK), so each fork first takes that back;
 // and V8's helper threads do not exist in the child, so Node must run without them: two flags on its command line.
-import fs from 'node:fs';
-import { pathToFileURL } from 'node:url';
-import { inspect } from 'node:util';
 import { flagBits } from './argument.ts';
 import { failed, showFlags } from './call.ts';
 import { leave } from './exit.ts';
 import { errno, libc } from './libc.ts';
 import { namespaceFlags } from './namespace.ts';
+import { requiredNodeFlags } from './node-flags.ts';
 import { SIGCHLD } from './signal.ts';
+import { describe } from './stack.ts';
 import { becomeChildInTrace, nextChild, record, tracing } from './trace.ts';
 
-/** The flags that node must be started with, before fork and clone work. */
-export const requiredNodeFlags = ['--single-threaded', '--v8-pool-size=0'] as const;
+// Not imported: see trace.ts.
+const fs = process.getBuiltinModule('node:fs');
 
 const nativeFork = libc('int fork()');
 const nativeGetpid = libc('int getpid()');
@@ -196,22 +195,6 @@ function fellOff(how: string): never {
       'A child ends in execvp or _exit, and makes only synchronous calls.\n',
   );
   return leave(1, fellOff, 'fell off the end');
-}
-
-const here = pathToFileURL(import.meta.dirname).href + '/';
-
-/** The error, where it came from in the program, and its causes. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return inspect(error);
-  const stack = (error.stack ?? String(error)).split('\n').filter((line) => !isOutsideProgram(line));
-  const cause = error.cause === undefined ? '' : `\nCaused by: ${describe(error.cause)}`;
-  return stack.join('\n') + cause;
-}
-
-/** Whether a line of a stack is about a place in Node or in this folder: whoever reads it wrote neither. */
-function isOutsideProgram(line: string): boolean {
-  const place = /^ +at (?:.*\()?([^()]*)\)?$/.exec(line)?.[1] ?? '';
-  return /^(?:async )?node:/.test(place) || place.startsWith(here);
 }
 
 function say(message: string): void {

@@ -1,5 +1,6 @@
 // The C library, opened once. Everything in this folder reaches the kernel through it.
-import koffi from 'koffi';
+import { createRequire } from 'node:module';
+import type Koffi from 'koffi';
 
 if (process.platform !== 'linux') {
   throw new Error(
@@ -10,6 +11,10 @@ if (process.platform !== 'linux') {
 /** A C function as koffi calls it. */
 export type CFunction = (...args: unknown[]) => number;
 
+// koffi's native part, without the JavaScript around it: that finds this very package and adds what is deprecated, and
+// takes nearly as long as Node's own start.
+const koffiFile = createRequire(import.meta.url).resolve('koffi');
+const koffi = createRequire(koffiFile)(`@koromix/koffi-linux-${process.arch}`) as typeof Koffi;
 const library = koffi.load('libc.so.6');
 
 /** Declares a function of the C library by its C prototype. */

@@ -1,9 +1,12 @@
 // The command line of every box.ts: `box.ts run [options] <command…>`. Given to students, so that a level is only
 // about containers.
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { _exit } from '../linux/exit.ts';
+import { describe } from '../linux/stack.ts';
 import { dataDirectory } from './paths.ts';
+
+// Not imported: an import loads all of node:util, and of that parseArgs is a small part.
+const { parseArgs } = process.getBuiltinModule('node:util');
 
 /** What the user asked for. */
 export type BoxOptions = {
@@ -13,6 +16,19 @@ export type BoxOptions = {
   imageDir: string;
   /** The folder in which each container gets a folder of its own. */
   containerDir: string;
+  /**
+   * The command's whole environment: this program's own, or with `--env` a small one with what was given. It is in
+   * place already, so that execvp hands it over.
+   */
+  env: Record<string, string>;
+  /** The container's share of the CPU beside others, as cgroup v1 counts it: 2 to 262144. */
+  cpuShares: number | null;
+  /** The most memory that the container may use, as it was typed: `64m`. */
+  memory: string | null;
+  /** The most of memory and swap together, as it was typed: `128m`, or `-1` for no limit. */
+  memorySwap: string | null;
+  /** Who the command runs as, as it was typed: `1000` or `1000:1000`. */
+  user: string | null;
   /** The command and its arguments, one entry each, as the user's shell split them. */
   command: string[];
 };
@@ -21,14 +37,26 @@ const options = {
   image: { type: 'string', short: 'i' },
   'image-dir': { type: 'string' },
   'container-dir': { type: 'string' },
+  env: { type: 'string', short: 'e', multiple: true },
+  'cpu-shares': { type: 'string' },
+  memory: { type: 'string' },
+  'memory-swap': { type: 'string' },
+  user: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
 const usage = `Usage: box.ts run [options] <command> [arguments…]
 
-  -i, --image NAME      the image to start from (busybox)
-  --image-dir DIR       where images are (${dataDirectory()}/images)
-  --container-dir DIR   where containers are kept (${dataDirectory()}/containers)
+  -i, --image NAME       the image to start from (busybox)
+  --image-dir DIR        where images are (${dataDirectory()}/images)
+  --container-dir DIR    where containers are kept (${dataDirectory()}/containers)
+  -e, --env NAME=VALUE   a variable for the command; with NAME alone, as it is here.
+                         Given at least once, the command gets no others but
+                         PATH, HOME and TERM
+  --cpu-shares N         its share of the CPU beside others, from 2 to 262144
+  --memory SIZE          the most memory it may use: 64m
+  --memory-swap SIZE     the most of memory and swap together; -1 for no limit
+  --user UID[:GID]       who the command runs as
 
 Everything from the first word that is no option belongs to the command.
 Exit status: the command's own; 128+n where signal n ended it; 125 where box.ts failed,
@@ -40,6 +68,9 @@ const FAILED = 125;
 /** The command line is wrong. */
 const BAD_USAGE = 2;
 
+/** What cgroup v1 takes for cpu.shares. See cgroups(7). */
+const CPU_SHARES = { from: 2, to: 262_144 } as const;
+
 /**
  * Reads the command line, calls `run`, and ends with the status that it returns. What `run` throws is printed with
  * the place in box.ts that it came from, and the status is 125.
@@ -48,20 +79,27 @@ export function box(run: (options: BoxOptions) => number): void {
   const parsed = parse(process.argv.slice(2));
   if (parsed === null) return;
   const first = process.pid;
+  become(parsed.env);
   try {
     process.exitCode = run(parsed);
   } catch (error) {
-    process.stderr.write(`box.ts: ${describe(error)}\n`);
+    process.stderr.write(`box.ts: ${describe(error, [import.meta.url])}\n`);
     // A child comes by here too when it throws: it must end, and not go on as a second parent.
     if (process.pid !== first) _exit(FAILED);
     process.exitCode = FAILED;
   }
 }
 
+/** Takes over an environment: what execvp then starts inherits it. */
+function become(env: Record<string, string>): void {
+  for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name];
+  Object.assign(process.env, env);
+}
+
 /** The options; null where there is nothing to run, and the exit status is set. */
 function parse(argv: string[]): BoxOptions | null {
   try {
-    return parseRun(argv);
+    return parseRun(argv, process.env);
   } catch (error) {
     if (error instanceof Asked) {
       process.stdout.write(usage);
@@ -75,9 +113,15 @@ function parse(argv: string[]): BoxOptions | null {
 
 class Asked extends Error {}
 
-function parseRun(argv: string[]): BoxOptions {
+/**
+ * What the words after `box.ts` ask for.
+ *
+ * @param surroundings this program's own environment
+ * @throws Error whose message is one sentence, without the stop, on what is wrong with them
+ */
+export function parseRun(argv: readonly string[], surroundings: NodeJS.ProcessEnv): BoxOptions {
   // The first word that is no option and no option's value ends our part of the line.
-  const { tokens } = parseArgs({ args: argv, options, strict: false, allowPositionals: true, tokens: true });
+  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
   const words = tokens.filter(({ kind }) => kind === 'positional' || kind === 'option-terminator');
   const [verb, first] = words;
   if (
@@ -90,8 +134,7 @@ function parseRun(argv: string[]): BoxOptions {
     throw new Error(`${said}: the first word is "run"`);
   }
   const end = first?.index ?? argv.length;
-  const ours = argv.slice(0, end).toSpliced(verb.index, 1);
-  const { values } = parseArgs({ args: ours, options, strict: true });
+  const { values } = parseStrictly(argv.slice(0, end).toSpliced(verb.index, 1));
   const command = argv.slice(first?.kind === 'option-terminator' ? end + 1 : end);
   if (command.length === 0) throw new Error('a command is missing: box.ts run [options] <command>');
   const image = values.image ?? 'busybox';
@@ -102,16 +145,59 @@ function parseRun(argv: string[]): BoxOptions {
     image,
     imageDir: path.resolve(values['image-dir'] ?? path.join(dataDirectory(), 'images')),
     containerDir: path.resolve(values['container-dir'] ?? path.join(dataDirectory(), 'containers')),
+    env: environment(values.env, surroundings),
+    cpuShares: values['cpu-shares'] === undefined ? null : cpuShares(values['cpu-shares']),
+    memory: values.memory ?? null,
+    memorySwap: values['memory-swap'] ?? null,
+    user: values.user ?? null,
     command,
   };
 }
 
-/** The error and the places in box.ts that it came through, without Node's own. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const stack = (error.stack ?? error.message)
-    .split('\n')
-    .filter((line) => !/\(?node:internal|workshop\/command-line\.ts/.test(line))
-    .join('\n');
-  return error.cause === undefined ? stack : `${stack}\nCaused by: ${describe(error.cause)}`;
+function parseStrictly(words: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof options }>> {
+  // `--memory-swap -1`: a negative number is a value, which parseArgs would take for another option.
+  const args = words.reduce<string[]>((before, word) => {
+    const previous = before.at(-1);
+    const isValue = /^-\d/.test(word) && previous !== undefined && /^--[a-z-]+$/.test(previous);
+    return isValue ? [...before.slice(0, -1), `${previous}=${word}`] : [...before, word];
+  }, []);
+  try {
+    return parseArgs({ args, options, strict: true });
+  } catch (error) {
+    // Node's own text goes on to explain the option syntax.
+    throw new Error((error as Error).message.split(/\. |\n/)[0], { cause: error });
+  }
+}
+
+function cpuShares(typed: string): number {
+  const shares = Number(typed);
+  if (!/^\d+$/.test(typed) || shares < CPU_SHARES.from || shares > CPU_SHARES.to) {
+    throw new Error(`--cpu-shares takes a whole number from ${CPU_SHARES.from} to ${CPU_SHARES.to}, not "${typed}"`);
+  }
+  return shares;
+}
+
+/** The command's environment; `typed` as docker has it: NAME=VALUE, or NAME for what `surroundings` has. */
+function environment(typed: readonly string[] | undefined, surroundings: NodeJS.ProcessEnv): Record<string, string> {
+  if (typed === undefined) return whereSet(surroundings);
+  const asHere = (name: string): [string, string | undefined] => [name, surroundings[name]];
+  const given = typed.map((word) => {
+    const [, name, value] = /^([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
+    if (name === undefined) throw new Error(`--env takes NAME=VALUE or NAME, not "${word}"`);
+    return value === undefined ? asHere(name) : ([name, value] as const);
+  });
+  return whereSet(
+    Object.fromEntries([
+      ['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+      ['HOME', '/root'],
+      asHere('TERM'),
+      ...given,
+    ]),
+  );
+}
+
+function whereSet(variables: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }

@@ -1,6 +1,7 @@
 // What a student has reached: one readable JSON file beside the levels, written atomically.
 import fs from 'node:fs';
 import path from 'node:path';
+import { allLevels, type Level } from './levels.ts';
 import { workshopRoot } from './paths.ts';
 import type { GradeResult } from './grading/result.ts';
 
@@ -34,6 +35,12 @@ export function readProgress(): Progress {
     // Said below, in one sentence.
   }
   throw new Error(`${progressFile} cannot be read as progress; move it away to begin anew`);
+}
+
+/** The level to go on with: the first one that has not passed, and the last one where all have. */
+export function currentLevel(progress = readProgress()): Level {
+  const levels = allLevels();
+  return levels.find(({ name }) => progress.levels[name] === undefined) ?? levels.at(-1)!;
 }
 
 /** Keeps what a grading of the student's own program came to. */

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { requiredNodeFlags } from '../../linux/fork.ts';
+import { requiredNodeFlags } from '../../linux/node-flags.ts';
 import { node, printed, runInSandbox, runProgram, valuesOf } from './run-program.ts';
 
 describe('execvp hands over a clean process', () => {

@@ -5,7 +5,7 @@
 import path from 'node:path';
 import { execa } from 'execa';
 import { vi } from 'vitest';
-import { requiredNodeFlags } from '../../linux/fork.ts';
+import { requiredNodeFlags } from '../../linux/node-flags.ts';
 
 /** Generous: a slow machine is not a failure, and a program that hangs does so for ever. */
 const limitSeconds = 120;

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { TraceLine } from '../../linux/trace.ts';
-import { requiredNodeFlags } from '../../linux/fork.ts';
+import { requiredNodeFlags } from '../../linux/node-flags.ts';
 import { node, runInSandbox, runProgram, valuesOf } from './run-program.ts';
 
 const program = path.join(import.meta.dirname, 'programs/trace.ts');

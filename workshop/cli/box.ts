@@ -43,7 +43,7 @@ async function main(argv: string[]): Promise<number> {
   if (!(await ensureImage('busybox', { yes: false }))) {
     throw new NotReady('the image busybox is not built: run "npm run setup"');
   }
-  fillCompileCache();
+  await fillCompileCache(file);
   await using testbed = await openTestbed([file]);
   const words = rest[0] === 'host' ? hostShell(testbed, file, rest.slice(1)) : programCommand(file, rest);
   const terminal = process.env['TERM'];

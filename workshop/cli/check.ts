@@ -3,15 +3,13 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fillCompileCache } from '../grading/compile-cache.ts';
-import { junit } from '../grading/junit.ts';
-import { childrenOf } from '../grading/processes.ts';
-import { report } from '../grading/report.ts';
 import type { GradeResult, Target } from '../grading/result.ts';
-import { GraderFault, runGrader } from '../grading/run-grader.ts';
-import { openTestbed, sweepTestbeds } from '../grading/testbed.ts';
+import { fileOf } from '../grading/run-grader.ts';
+import { type Grader, GraderFault, openGrader } from '../grading/grader.ts';
+import { NoTestbed, sweepTestbeds } from '../grading/testbed.ts';
 import { ensureImage } from '../images/ensure.ts';
 import { allLevels, type Level, spoken } from '../levels.ts';
-import { readProgress, recordResult } from '../progress.ts';
+import { currentLevel, recordResult } from '../progress.ts';
 import { becomeRoot, command, exitStatus, levelNamed, NotReady, options, UsageError } from './command.ts';
 
 const help = `Usage: npm run check [level] [-- options]
@@ -59,36 +57,41 @@ async function main(argv: string[]): Promise<number> {
   const file = values.file === undefined ? undefined : path.resolve(values.file);
   if (file !== undefined && !existsSync(file)) throw new UsageError(`there is no file ${values.file}`);
   const target: Target = values.solution ? 'solution' : file === undefined ? 'student' : 'file';
-  const levels = values.all ? allLevels() : [positionals[0] === undefined ? firstOpen() : levelNamed(positionals[0])];
+  const levels = values.all
+    ? allLevels()
+    : [positionals[0] === undefined ? currentLevel() : levelNamed(positionals[0])];
 
   becomeRoot();
-  process.once('SIGINT', () => void interrupted(130));
-  process.once('SIGTERM', () => void interrupted(143));
+  // First: until it is ready, there is time for everything else.
+  await using grader = openGrader();
+  endOnSignal(grader);
   for (const swept of await sweepTestbeds()) {
     process.stderr.write(
       `Swept what a killed run left: testbed ${swept.id} (${swept.processes} processes, ${swept.cgroups} cgroups)\n`,
     );
   }
-  await probe();
   if (!(await ensureImage('busybox', { yes: values.yes === true || values.json === true }))) {
     throw new NotReady('the image busybox is not built: run "npm run setup"');
   }
 
-  fillCompileCache();
-
   const results: GradeResult[] = [];
   for (const level of levels) {
-    const result = await runGrader(level, target, { ...(file && { file }), ...(values.seed && { seed: values.seed }) });
+    await fillCompileCache(file ?? fileOf(level, target));
+    const result = await grader.grade({ level, target, file, seed: values.seed });
     results.push(result);
     if (target === 'student') recordResult(result);
-    if (!values.json) process.stdout.write(show(level, result, values.plain === true, levels.length > 1));
+    if (!values.json) process.stdout.write(await show(level, result, values.plain === true, levels.length > 1));
   }
   if (values.json) process.stdout.write(JSON.stringify(values.all ? results : results[0], null, 2) + '\n');
-  if (values.junit !== undefined) await writeFile(values.junit, junit(results));
+  if (values.junit !== undefined) {
+    const { junit } = await import('../grading/junit.ts');
+    await writeFile(values.junit, junit(results));
+  }
   return results.every(({ passed }) => passed) ? exitStatus.passed : exitStatus.failed;
 }
 
-function show(level: Level, result: GradeResult, plain: boolean, several: boolean): string {
+async function show(level: Level, result: GradeResult, plain: boolean, several: boolean): Promise<string> {
+  const { report } = await import('../grading/report.ts');
   const levels = allLevels();
   const next = levels[levels.findIndex(({ name }) => name === level.name) + 1];
   const style = { plain: plain || process.env['NO_COLOR'] !== undefined, columns: process.stdout.columns ?? 80 };
@@ -103,39 +106,34 @@ function show(level: Level, result: GradeResult, plain: boolean, several: boolea
   );
 }
 
-/** The first level that has not passed yet; the last one where all have. */
-function firstOpen(): Level {
-  const { levels } = readProgress();
-  const all = allLevels();
-  return all.find(({ name }) => levels[name] === undefined) ?? all.at(-1)!;
-}
+/** Signals that ask a command to end, by number: its status is then 128 and that. See signal(7). */
+const endingSignals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
-/** Whether this machine lets us make a testbed at all. @throws NotReady */
-async function probe(): Promise<void> {
-  try {
-    await (await openTestbed()).close();
-  } catch (error) {
-    throw new NotReady(
-      `${(error as Error).message}. A plain container has no right to make namespaces: use the virtual machine (vagrant up), or a container with --privileged`,
-    );
-  }
-}
-
-async function interrupted(status: number): Promise<never> {
-  process.stderr.write('\nInterrupted.\n');
-  // vitest handles the signal, too, by an exit that would leave the testbeds behind.
-  const exit = process.exit;
-  process.exit = (() => undefined) as unknown as typeof process.exit;
-  // vitest's worker first: it would open the next testbed while we remove this one.
-  for (const pid of childrenOf(process.pid)) process.kill(pid, 'SIGKILL');
-  await sweepTestbeds(process.pid);
-  return exit(status);
+/** Makes those signals end this command with nothing left: no process, no testbed, no verdict. */
+function endOnSignal(grader: Grader): void {
+  let ending = false;
+  const end = async (status: number): Promise<void> => {
+    if (ending) return;
+    ending = true;
+    process.stderr.write('\nInterrupted.\n');
+    // The grader first: it would open the next testbed while we remove this one.
+    await grader.close();
+    await sweepTestbeds(process.pid);
+    process.exit(status);
+  };
+  for (const [name, number] of Object.entries(endingSignals)) process.on(name, () => void end(128 + number));
 }
 
 await command(help, async (argv) => {
   try {
     return await main(argv);
   } catch (error) {
+    if (error instanceof NoTestbed) {
+      throw new NotReady(
+        `${error.message}. A plain container has no right to make namespaces: use the virtual machine (vagrant up), or a container with --privileged`,
+        { cause: error },
+      );
+    }
     if (!(error instanceof GraderFault)) throw error;
     process.stderr.write(`The grader itself broke; this says nothing about your program: ${error.message}\n`);
     return exitStatus.fault;

@@ -1,7 +1,7 @@
 // npm run hint [level] [check]: the next step of the ladder for a check: the idea, then the call, then nearly the code.
 import { readFile } from 'node:fs/promises';
-import { allLevels, levelFile } from '../levels.ts';
-import { readProgress, writeProgress } from '../progress.ts';
+import { levelFile } from '../levels.ts';
+import { currentLevel, readProgress, writeProgress } from '../progress.ts';
 import { command, exitStatus, levelNamed, options, UsageError } from './command.ts';
 
 const help = `Usage: npm run hint [level] [check]
@@ -15,8 +15,7 @@ Example: npm run hint level-00 00.2
 async function main(argv: string[]): Promise<number> {
   const { positionals } = options({ args: argv, allowPositionals: true, options: {} });
   const progress = readProgress();
-  const open = allLevels().find(({ name }) => progress.levels[name] === undefined) ?? allLevels()[0]!;
-  const level = positionals[0] === undefined ? open : levelNamed(positionals[0]);
+  const level = positionals[0] === undefined ? currentLevel(progress) : levelNamed(positionals[0]);
   const hints = ladders(await readFile(levelFile(level, 'hints.md'), 'utf8'));
   const check =
     positionals[1] ?? [...hints.keys()].find((id) => progress.passed[id] === undefined) ?? [...hints.keys()][0]!;

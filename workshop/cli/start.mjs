@@ -14,6 +14,8 @@ if (process.platform === 'linux' && process.versions.node !== pinned) {
 } else {
   const file = new URL(`./${name}.ts`, import.meta.url);
   process.argv.splice(1, process.argv.length, fileURLToPath(file), ...words);
+  const { rememberCompiled } = await import('../compile-cache.ts');
+  rememberCompiled();
   const { main } = await import(file.href);
   if (main !== undefined) process.exitCode = await main(words);
 }

@@ -1,42 +1,46 @@
-// Runs a level's grader with vitest, in this process: the student's program runs in processes of its own.
+// Runs a level's grader with vitest, in this process, which is one of its own: see grader.ts.
 import { randomBytes } from 'node:crypto';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 import { type Level, levelFile, levelsUpTo, solutionFile } from '../levels.ts';
 import { workshopRoot } from '../paths.ts';
 import { cgroupVersion } from './cgroup-mounts.ts';
-import { ownerVariable } from './testbed.ts';
+import { GraderFault } from './grader.ts';
+import { NoTestbed } from './testbed.ts';
 import type { CheckResult, GradeResult, Target } from './result.ts';
 
-/** The grader itself broke: no verdict. */
-export class GraderFault extends Error {
-  override name = 'GraderFault';
-}
+/** What is to be graded. */
+export type GraderJob = {
+  level: Level;
+  target: Target;
+  /** The box.ts to grade, for the target `file`. */
+  file?: string | undefined;
+  /** What the grader's random choices follow from. */
+  seed?: string | undefined;
+};
 
 /**
  * Grades a level.
  *
- * @param file the box.ts to grade, for the target `file`
- * @param seed what the grader's random choices follow from
  * @throws GraderFault where the grader broke, and nothing can be said of the program
+ * @throws NoTestbed where this machine refused a testbed
  */
-export async function runGrader(
-  level: Level,
-  target: Target,
-  { file, seed = randomBytes(4).toString('hex') }: { file?: string; seed?: string } = {},
-): Promise<GradeResult> {
+export async function runGrader({
+  level,
+  target,
+  file,
+  seed = randomBytes(4).toString('hex'),
+}: GraderJob): Promise<GradeResult> {
   const started = performance.now();
   const { startVitest } = await import('vitest/node');
   const modules: TestModule[] = [];
-  const faults: string[] = [];
+  const faults: Fault[] = [];
   const collect: Reporter = {
     onTestRunEnd(finished, errors) {
       modules.push(...finished);
-      faults.push(...errors.map(({ message }) => message));
+      faults.push(...errors);
     },
   };
   const graders = levelsUpTo(level).map((each) => levelFile(each, 'grade.test.ts'));
-  const status = process.exitCode;
-  process.env[ownerVariable] = String(process.pid);
   const vitest = await startVitest('test', [], {
     root: workshopRoot,
     config: false,
@@ -49,14 +53,14 @@ export async function runGrader(
     provide: { file: file ?? fileOf(level, target), seed, level: level.name, graders },
   });
   await vitest.close();
-  // vitest sets it where tests fail; what it is to be is the command's decision.
-  process.exitCode = status;
 
   const tests = modules.flatMap((module) => [...module.children.allTests()]);
-  for (const module of modules) faults.push(...module.errors().map(({ message }) => message));
+  for (const module of modules) faults.push(...module.errors());
   faults.push(...tests.flatMap(faultOf));
-  if (tests.length === 0 && faults.length === 0) faults.push('the grader has no checks');
-  if (faults.length > 0) throw new GraderFault(`${faults[0]} (seed ${seed})`);
+  if (tests.length === 0 && faults.length === 0) faults.push({ message: 'the grader has no checks' });
+  const refused = faults.find(({ name }) => name === 'NoTestbed');
+  if (refused !== undefined) throw new NoTestbed(refused.message);
+  if (faults.length > 0) throw new GraderFault(`${faults[0]!.message} (seed ${seed})`);
 
   const checksOf = (earlier: boolean): CheckResult[] =>
     tests.filter((test) => test.meta().earlier === earlier).map((test) => test.meta().check!);
@@ -96,11 +100,15 @@ export function fileOf(level: Level, target: Target): string {
   return target === 'solution' ? solutionFile(level) : levelFile(level, 'box.ts');
 }
 
+type Fault = { name?: string; message: string };
+
 /** Errors of a test other than its check's not holding. */
-function faultOf(test: TestCase): string[] {
+function faultOf(test: TestCase): Fault[] {
   const { state, errors } = test.result();
   if (state === 'failed') {
-    return (errors ?? []).filter(({ name }) => name !== 'CheckFailed').map((error) => error.stack ?? error.message);
+    return (errors ?? [])
+      .filter(({ name }) => name !== 'CheckFailed')
+      .map(({ name, message, stack }) => ({ name, message: stack ?? message }));
   }
-  return test.meta().check === undefined ? [`the check "${test.name}" was not run`] : [];
+  return test.meta().check === undefined ? [{ message: `the check "${test.name}" was not run` }] : [];
 }

@@ -1,15 +1,20 @@
 // How a box.ts is started: the node that it needs, and what `#linux` means to it.
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { requiredNodeFlags } from '../../linux/fork.ts';
+import { requiredNodeFlags } from '../../linux/node-flags.ts';
 import { workshopRoot } from '../paths.ts';
 
-/** The words that start `file`, a box.ts, with these arguments. */
-export function programCommand(file: string, args: readonly string[]): string[] {
+/** The flags that node is started with for `file`, a box.ts. */
+export function nodeFlags(file: string): string[] {
   const inside = path.resolve(file).startsWith(workshopRoot + path.sep);
   // From anywhere else, #linux and the packages are this workshop's all the same.
   const hooks = inside ? [] : ['--import', pathToFileURL(path.join(import.meta.dirname, 'resolve-here.ts')).href];
-  return [process.execPath, ...requiredNodeFlags, ...hooks, file, ...args];
+  return [...requiredNodeFlags, ...hooks];
+}
+
+/** The words that start `file`, a box.ts, with these arguments. */
+export function programCommand(file: string, args: readonly string[]): string[] {
+  return [process.execPath, ...nodeFlags(file), file, ...args];
 }
 
 /** A file named as people should see it: relative to the checkout where it lies in it. */

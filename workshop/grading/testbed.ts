@@ -59,13 +59,26 @@ export type Testbed = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
+/** This machine does not let us make a testbed; the message says what was refused. */
+export class NoTestbed extends Error {
+  override name = 'NoTestbed';
+}
+
 /**
  * Opens a testbed.
  *
  * @param shownPaths paths of the machine that must be seen in it, also where they are on a filesystem of their own
- * @throws Error where this machine does not let us make one; the message says what was refused
+ * @throws NoTestbed where this machine does not let us make one
  */
 export async function openTestbed(shownPaths: readonly string[] = []): Promise<Testbed> {
+  try {
+    return await open(shownPaths);
+  } catch (error) {
+    throw new NoTestbed((error as Error).message, { cause: error });
+  }
+}
+
+async function open(shownPaths: readonly string[]): Promise<Testbed> {
   const id = `${process.pid}-${randomBytes(4).toString('hex')}`;
   const hostname = `host-${randomBytes(3).toString('hex')}`;
   const cgroups = makeCgroups(id);

@@ -1,10 +1,8 @@
 // Has an image ready for whoever needs it, building it on the way where it is missing.
 
 import { createInterface } from 'node:readline/promises';
-import { buildImage } from './build.ts';
 import { isImageReady } from './image.ts';
 import type { ImageInfo, ImageName } from './image.ts';
-import { openProgress } from './progress.ts';
 
 /** What a person is told before they agree to a build. */
 const WHAT_IT_TAKES: Record<ImageName, string> = {
@@ -26,6 +24,8 @@ export async function ensureImage(name: ImageName, options: { yes: boolean }): P
 
 /** Builds the image `name`, present or not, and shows on stderr how far it is. Throws as `buildImage` does. */
 export async function buildWithProgress(name: ImageName): Promise<ImageInfo> {
+  // Not before: each check asks for an image, and nearly none builds one.
+  const [{ buildImage }, { openProgress }] = await Promise.all([import('./build.ts'), import('./progress.ts')]);
   using progress = openProgress(name);
   return await buildImage(name, { onProgress: progress.show });
 }
