@@ -1,15 +1,34 @@
 #!/bin/sh
 # Installs the Debian packages that the workshop's own tests need, as far as they are missing.
+#
+#   install-packages.sh [tests|guest|vagrant]    for npm test (the default), test:v2, test:vm
 set -eu
 
-# util-linux: sandboxes (unshare, setpriv); tmux: terminals; gcc and libc6-dev: what C says of the constants
-packages='util-linux tmux gcc libc6-dev'
+case ${1:-tests} in
+  tests)
+    # util-linux: sandboxes (unshare, setpriv); tmux: terminals; gcc and libc6-dev: what C says of the constants
+    packages='util-linux tmux gcc libc6-dev'
 
-# arm64 on another machine: an emulator for programs, what Node links to, and the C headers
-if [ "$(dpkg --print-architecture)" != arm64 ]; then
-  packages="$packages qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-    libc6-arm64-cross libstdc++6-arm64-cross libgcc-s1-arm64-cross libatomic1-arm64-cross"
-fi
+    # arm64 on another machine: an emulator for programs, what Node links to, and the C headers
+    if [ "$(dpkg --print-architecture)" != arm64 ]; then
+      packages="$packages qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+        libc6-arm64-cross libstdc++6-arm64-cross libgcc-s1-arm64-cross libatomic1-arm64-cross"
+    fi
+    ;;
+  guest)
+    # an emulated machine, and what builds its disk; from Debian 13 on virtiofsd is a package of its own
+    packages='qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring e2fsprogs fdisk grub-pc-bin grub-common'
+    if apt-cache show virtiofsd > /dev/null 2>&1; then packages="$packages virtiofsd"; fi
+    ;;
+  vagrant)
+    packages='vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients dnsmasq-base iptables iproute2
+      slirp4netns rsync openssh-client procps'
+    ;;
+  *)
+    echo "install-packages.sh: tests, guest or vagrant, not $1" >&2
+    exit 2
+    ;;
+esac
 
 missing=''
 for package in $packages; do
@@ -22,7 +41,7 @@ done
 
 if [ "$(id -u)" != 0 ]; then
   echo "these packages are missing, and installing them needs root:$missing" >&2
-  echo 'run: sudo sh tests/install-packages.sh' >&2
+  echo "run: sudo sh tests/install-packages.sh ${1:-tests}" >&2
   exit 1
 fi
 
