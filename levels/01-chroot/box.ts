@@ -27,6 +27,7 @@ function unpack(archive: string, root: string): void {
   // TODO 1: make the directory root (fs.mkdirSync) and unpack the archive into it (tar.extract: file, cwd and sync).
 
   // TODO 2: look at bin/sh in what you unpacked, and at `tar tvf` of the image: is the link the same? (preservePaths).
+  // Look at the mode of tmp, too (chmod).
   // Device nodes are not an image's business: leave entries of type CharacterDevice and BlockDevice out (filter).
 
   throw new Error('TODO 1: unpack the image into a directory of the container');

@@ -49,7 +49,7 @@ check('01.1', "the image is unpacked into a directory of the container's own", {
   },
 });
 
-check('01.2', 'its links are as in the image, and device nodes are left out', {
+check('01.2', 'its links and modes are as in the image, and device nodes are left out', {
   of: held,
   until: '04',
   needs: ['01.1'],
@@ -68,6 +68,13 @@ check('01.2', 'its links are as in the image, and device nodes are left out', {
           .filter(({ type }) => type === 'link')
           .slice(0, 3)
           .map(({ path, target }) => `${path} -> ${target}`),
+      };
+    }
+    const temporary = fileOf(run, 'tmp');
+    if (temporary?.mode !== 0o1777) {
+      return {
+        expected: '/tmp with the mode 1777, as in the image: everybody may write into it',
+        actual: temporary === undefined ? 'there is no /tmp' : `its mode is ${temporary.mode.toString(8)}`,
       };
     }
     const devices = run.containers.filter(({ type }) => type.endsWith('device'));

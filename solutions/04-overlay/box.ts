@@ -35,6 +35,8 @@ function unpackOnce(imageDir: string, image: string): string {
     sync: true,
     // Or tar would take the slash from /bin/busybox, and every link to it would dangle.
     preservePaths: true,
+    // Or the umask would take from the modes: /tmp is for everybody to write into.
+    chmod: true,
     filter: (_path, entry) => !('type' in entry && entry.type.endsWith('Device')),
   });
   try {

@@ -1,5 +1,6 @@
 // Where this machine mounts its cgroup hierarchies, and which cgroups of them a process is in. See cgroups(7).
 import fs from 'node:fs';
+import { findController } from '../cgroup.ts';
 import { cgroupsOf } from './processes.ts';
 
 /** A mounted cgroup hierarchy. */
@@ -37,15 +38,13 @@ export function cgroupHierarchies(): Hierarchy[] {
   return found;
 }
 
-/**
- * The cgroup version that the course's controllers (cpu, memory) are on here: `v2`, `v1`, or `none`.
- */
-export function cgroupVersion(hierarchies = cgroupHierarchies()): 'v2' | 'v1' | 'none' {
-  if (hierarchies.some(({ controllers }) => controllers.includes('memory'))) return 'v1';
-  const unified = hierarchies.find(({ version }) => version === 2);
-  if (unified === undefined) return 'none';
-  const available = fs.readFileSync(`${unified.mountPoint}/cgroup.controllers`, 'utf8');
-  return available.split(/\s+/).includes('memory') ? 'v2' : 'none';
+/** The cgroup version that the course's controllers (cpu, memory) are on here. */
+export function cgroupVersion(): 'v2' | 'v1' | 'none' {
+  try {
+    return findController('memory').version === 2 ? 'v2' : 'v1';
+  } catch {
+    return 'none';
+  }
 }
 
 function isMountOption(option: string): boolean {

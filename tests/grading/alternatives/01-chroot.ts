@@ -12,7 +12,7 @@ box(({ image, imageDir, containerDir, command }) => {
   fs.chmodSync(home, 0o755);
   const child = linux.fork();
   if (child === 0) {
-    tar.extract({ file: archive, cwd: home, sync: true, preservePaths: true });
+    tar.extract({ file: archive, cwd: home, sync: true, preservePaths: true, chmod: true });
     process.chdir(home);
     linux.chroot('.');
     linux.mount('none', '/proc', 'proc', linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC);

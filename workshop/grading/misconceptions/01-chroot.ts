@@ -16,6 +16,13 @@ export const misconceptions: readonly Misconception[] = [
     shows: (run) => run.containers.some(({ path, target }) => path.endsWith('bin/sh') && target === 'bin/busybox'),
   },
   {
+    slug: 'modes-lost-to-the-umask',
+    checks: ['01.2'],
+    line: /\bextract\(|['"`]tar['"`],/,
+    why: 'A new file gets the mode that was asked for, less the bits of the umask, which usually takes the right to write from everybody but the owner. Whoever unpacks an image must set the modes again afterwards, or /tmp is for root alone.',
+    shows: (_run, finding) => /\/tmp with the mode/.test(finding.expected),
+  },
+  {
     slug: 'device-nodes-unpacked',
     checks: ['01.2'],
     line: /\bextract\(|['"`]tar['"`],/,
