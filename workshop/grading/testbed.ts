@@ -11,6 +11,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dataDirectory, runDirectory, workshopRoot } from '../paths.ts';
 import { cgroupHierarchies, type Hierarchy } from './cgroup-mounts.ts';
+import { forbiddenCapabilities, guard } from './guard.ts';
 
 /** At most this many threads and processes: a fork bomb is a failed check, not a dead machine. */
 const PROCESS_LIMIT = 128;
@@ -108,7 +109,7 @@ function testbed(
     start(command, { cwd, env, trace = false, terminal = false }) {
       const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
       const enter = ['--target', String(initPid), '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup'];
-      const program = ['env', '-i', '-C', cwd, ...variables, ...command];
+      const program = [...withoutForbidden, 'env', '-i', '-C', cwd, ...variables, ...command];
       const standard = terminal ? 'inherit' : 'pipe';
       const child = spawn('sh', ['-c', `${joining(joined)}; exec nsenter "$@"`, 'sh', ...enter, '--', ...program], {
         stdio: [standard, standard, standard, ...(trace ? (['pipe'] as const) : [])],
@@ -191,8 +192,18 @@ function makeCgroups(id: string): TestbedCgroup[] {
     if (hierarchy.controllers.includes('memory')) {
       writeIfThere(path.join(directory, 'memory.limit_in_bytes'), MEMORY_LIMIT);
     }
+    if (hierarchy.version === 2) guardIfPossible(directory);
   }
   return cgroups;
+}
+
+/** Kernels without BPF for cgroups, and containers that may not load it, have a testbed without this guard. */
+function guardIfPossible(directory: string): void {
+  try {
+    guard(directory);
+  } catch {
+    // The testbed still is a host of its own.
+  }
 }
 
 /** v1: below our own cgroup, so that limits set on us hold for it. v2: below the root, since ours holds processes. */
@@ -291,11 +302,15 @@ function startHolder(hostname: string, cgroups: TestbedCgroup[], shownPaths: rea
       '--kill-child',
       '--propagation',
       'private',
+      ...withoutForbidden,
       ...init,
     ],
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: { PATH: systemPath, LC_ALL: 'C' } },
   );
 }
+
+/** Starts a program that cannot gain the forbidden capabilities. See setpriv(1). */
+const withoutForbidden = ['setpriv', `--bounding-set=${forbiddenCapabilities.map((name) => `-${name}`).join(',')}`];
 
 /** Where Debian keeps programs. */
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
