@@ -174,12 +174,9 @@ export async function sweepTestbeds(owner?: number): Promise<Swept[]> {
 
 // ---- cgroups -------------------------------------------------------------------------------------------------
 
+/** One in each hierarchy, also where the course does not use it: a hierarchy without one shows the machine's own root. */
 function makeCgroups(id: string): TestbedCgroup[] {
-  const hierarchies = cgroupHierarchies().filter(
-    ({ version, controllers }) =>
-      version === 2 || controllers.some((controller) => courseControllers.includes(controller)),
-  );
-  const cgroups = hierarchies.map((hierarchy) => ({ hierarchy, directory: cgroupPath(hierarchy, id) }));
+  const cgroups = cgroupHierarchies().map((hierarchy) => ({ hierarchy, directory: cgroupPath(hierarchy, id) }));
   remember(
     id,
     cgroups.map(({ directory }) => directory),
@@ -187,6 +184,7 @@ function makeCgroups(id: string): TestbedCgroup[] {
   for (const { hierarchy, directory } of cgroups) {
     if (hierarchy.version === 2) enableControllers(hierarchy.mountPoint, path.dirname(directory));
     fs.mkdirSync(directory, { recursive: true });
+    if (hierarchy.controllers.includes('cpuset')) inheritCpus(directory);
     writeIfThere(path.join(directory, 'pids.max'), PROCESS_LIMIT);
     writeIfThere(path.join(directory, 'memory.max'), MEMORY_LIMIT);
     if (hierarchy.controllers.includes('memory')) {
@@ -195,6 +193,15 @@ function makeCgroups(id: string): TestbedCgroup[] {
     if (hierarchy.version === 2) guardIfPossible(directory);
   }
   return cgroups;
+}
+
+/** v1: a new cgroup has no processor and no memory node, and takes no process before it has. See cpuset(7). */
+function inheritCpus(directory: string): void {
+  for (const child of [path.dirname(directory), directory]) {
+    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+      fs.writeFileSync(path.join(child, file), fs.readFileSync(path.join(path.dirname(child), file)));
+    }
+  }
 }
 
 /** Kernels without BPF for cgroups, and containers that may not load it, have a testbed without this guard. */
@@ -286,9 +293,12 @@ function membersOf(directory: string): number[] {
 function startHolder(hostname: string, cgroups: TestbedCgroup[], shownPaths: readonly string[]): ChildProcess {
   const containers = path.join(dataDirectory(), 'containers');
   const shown = mountPointsFor([workshopRoot, process.execPath, dataDirectory(), '/usr/bin', '/bin', ...shownPaths]);
-  const described = cgroups.map(({ hierarchy: { version, mountPoint, controllers } }) =>
-    version === 2 ? `${mountPoint} cgroup2` : `${mountPoint} cgroup ${controllers.join(',')}`,
-  );
+  const described = cgroups
+    .map(({ hierarchy }) => hierarchy)
+    .filter(({ version, controllers }) => version === 2 || controllers.some((name) => courseControllers.includes(name)))
+    .map(({ version, mountPoint, controllers }) =>
+      version === 2 ? `${mountPoint} cgroup2` : `${mountPoint} cgroup ${controllers.join(',')}`,
+    );
   const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup'];
   const init = ['sh', initScript, runDirectory, hostname, containers, shown.join('\n'), described.join('\n')];
   return spawn(
