@@ -182,8 +182,9 @@ function makeCgroups(id: string): TestbedCgroup[] {
     cgroups.map(({ directory }) => directory),
   );
   for (const { hierarchy, directory } of cgroups) {
-    if (hierarchy.version === 2) enableControllers(hierarchy.mountPoint, path.dirname(directory));
+    // First, since a parent without children may go at any moment: another testbed that closes removes it.
     fs.mkdirSync(directory, { recursive: true });
+    if (hierarchy.version === 2) enableControllers(hierarchy.mountPoint, path.dirname(directory));
     if (hierarchy.controllers.includes('cpuset')) inheritCpus(directory);
     writeIfThere(path.join(directory, 'pids.max'), PROCESS_LIMIT);
     writeIfThere(path.join(directory, 'memory.max'), MEMORY_LIMIT);
@@ -221,7 +222,6 @@ function cgroupPath(hierarchy: Hierarchy, id: string): string {
 
 /** v2: a cgroup has a controller only if every cgroup above it hands it down. See cgroups(7). */
 function enableControllers(root: string, parent: string): void {
-  fs.mkdirSync(parent, { recursive: true });
   const available = fs.readFileSync(path.join(root, 'cgroup.controllers'), 'utf8').split(/\s+/);
   for (const controller of ['cpu', 'memory', 'pids'].filter((name) => available.includes(name))) {
     for (const directory of [root, parent]) {
@@ -247,6 +247,8 @@ async function removeCgroups(directories: readonly string[]): Promise<void> {
   for (;;) {
     const pids = memberPids(directories);
     for (const pid of pids) killIfThere(pid);
+    // A frozen process dies only when it thaws.
+    for (const directory of directories) thaw(directory);
     const left = directories.flatMap((directory) => below(directory).toReversed().concat(directory));
     // A cgroup can be removed once its last process has been reaped, which takes the kernel a moment.
     if (left.filter((directory) => !removed(directory)).length === 0) break;
@@ -264,6 +266,17 @@ function removed(directory: string): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}
+
+function thaw(directory: string): void {
+  for (const frozen of [directory, ...below(directory)]) {
+    try {
+      writeIfThere(path.join(frozen, 'freezer.state'), 'THAWED');
+    } catch (error) {
+      // Gone since, or below one that is still frozen: the next round comes by again.
+      if (!['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code!)) throw error;
+    }
   }
 }
 
@@ -424,7 +437,7 @@ function list(directory: string, only?: 'directories'): string[] {
   }
 }
 
-function writeIfThere(file: string, value: number): void {
+function writeIfThere(file: string, value: number | string): void {
   if (fs.existsSync(file)) fs.writeFileSync(file, String(value));
 }
 
