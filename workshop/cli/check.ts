@@ -137,6 +137,7 @@ await command(help, async (argv) => {
     return await main(argv);
   } catch (error) {
     if (!(error instanceof GraderFault)) throw error;
+    await sweepTestbeds(process.pid);
     process.stderr.write(`The grader itself broke; this says nothing about your program: ${error.message}\n`);
     return exitStatus.fault;
   }

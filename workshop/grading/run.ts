@@ -26,6 +26,8 @@ export type Scenario = {
   files?: Readonly<Record<string, { text: string; mode: number }>>;
   /** Folders that stand first in PATH. */
   path?: readonly string[];
+  /** Seconds after which it is ended, where the usual limit is not meant. */
+  limit?: number;
 };
 
 /** What there was to see while the command held still. */
@@ -118,7 +120,7 @@ export async function runInTestbed(file: string, scenario: Scenario): Promise<Ru
   };
   program.stdin!.on('error', () => {});
 
-  const limit = AbortSignal.timeout(TIME_LIMIT * 1000);
+  const limit = AbortSignal.timeout((scenario.limit ?? TIME_LIMIT) * 1000);
   const timeout = new Promise<null>((resolve) => limit.addEventListener('abort', () => resolve(null)));
   let during: Snapshot | null = null;
   if (scenario.holdWord !== undefined) {
@@ -190,20 +192,34 @@ function containerFiles(testbed: Testbed): ContainerFile[] {
   const top = testbed.containersFolder;
   const found: ContainerFile[] = [];
   const visit = (directory: string): void => {
-    for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
+    for (const entry of entriesOf(directory)) {
       const there = path.join(directory, entry.name);
       const type = entry.isDirectory() ? 'directory' : typeOf(entry);
-      found.push({
-        path: path.relative(top, there),
-        type,
-        target: type === 'link' ? fs.readlinkSync(there) : null,
-        inode: fs.lstatSync(there).ino,
-      });
+      try {
+        found.push({
+          path: path.relative(top, there),
+          type,
+          target: type === 'link' ? fs.readlinkSync(there) : null,
+          inode: fs.lstatSync(there).ino,
+        });
+      } catch {
+        // A process that box.ts left behind has removed it since.
+        continue;
+      }
       if (type === 'directory') visit(there);
     }
   };
   visit(top);
   return found;
+}
+
+/** What is in the directory: nothing where it is gone (with the whole testbed, if its PID 1 has died), or too deep. */
+function entriesOf(directory: string): fs.Dirent[] {
+  try {
+    return fs.readdirSync(directory, { withFileTypes: true });
+  } catch {
+    return [];
+  }
 }
 
 function typeOf(entry: fs.Dirent): ContainerFile['type'] {
@@ -248,11 +264,30 @@ function keep(stream: Readable): { text(): string; contains(word: string): Promi
 function parseTrace(text: string): TraceLine[] {
   return text.split('\n').flatMap((line) => {
     try {
-      const parsed = JSON.parse(line) as TraceLine;
-      return typeof parsed.call === 'string' && Array.isArray(parsed.args) ? [parsed] : [];
+      const parsed: unknown = JSON.parse(line);
+      return isTraceLine(parsed) ? [parsed] : [];
     } catch {
       // Cut at the limit, or written by the program itself.
       return [];
     }
   });
+}
+
+/** Whether it has the form of a line of ours; the program may have written it all the same. */
+function isTraceLine(value: unknown): value is TraceLine {
+  if (typeof value !== 'object' || value === null) return false;
+  const line = value as Record<keyof TraceLine, unknown>;
+  return (
+    typeof line.time === 'number' &&
+    typeof line.pid === 'number' &&
+    typeof line.process === 'string' &&
+    typeof line.call === 'string' &&
+    Array.isArray(line.args) &&
+    line.args.every((argument) => typeof argument === 'string') &&
+    (line.phase === 'begins' || line.phase === 'done') &&
+    (line.result === null || typeof line.result === 'number') &&
+    (line.errno === null || typeof line.errno === 'string') &&
+    (line.file === null || typeof line.file === 'string') &&
+    (line.line === null || typeof line.line === 'number')
+  );
 }
