@@ -11,7 +11,7 @@ import { GraderFault, runGrader } from '../grading/run-grader.ts';
 import { openTestbed, sweepTestbeds } from '../grading/testbed.ts';
 import { ensureImage } from '../images/ensure.ts';
 import { allLevels, type Level, spoken } from '../levels.ts';
-import { readProgress, recordResult } from '../progress.ts';
+import { ProgressUnusable, readProgress, recordResult } from '../progress.ts';
 import { becomeRoot, command, exitStatus, levelNamed, NotReady, options, UsageError } from './command.ts';
 
 const help = `Usage: npm run check [level] [-- options]
@@ -59,6 +59,8 @@ async function main(argv: string[]): Promise<number> {
   const file = values.file === undefined ? undefined : path.resolve(values.file);
   if (file !== undefined && !existsSync(file)) throw new UsageError(`there is no file ${values.file}`);
   const target: Target = values.solution ? 'solution' : file === undefined ? 'student' : 'file';
+  // Before the work: a file that cannot be read is said now, and not in place of the verdict.
+  if (target === 'student') readProgress();
   const levels = values.all ? allLevels() : [positionals[0] === undefined ? firstOpen() : levelNamed(positionals[0])];
 
   becomeRoot();
@@ -80,12 +82,22 @@ async function main(argv: string[]): Promise<number> {
   for (const level of levels) {
     const result = await runGrader(level, target, { ...(file && { file }), ...(values.seed && { seed: values.seed }) });
     results.push(result);
-    if (target === 'student') recordResult(result);
+    if (target === 'student') keep(result);
     if (!values.json) process.stdout.write(show(level, result, values.plain === true, levels.length > 1));
   }
   if (values.json) process.stdout.write(JSON.stringify(values.all ? results : results[0], null, 2) + '\n');
   if (values.junit !== undefined) await writeFile(values.junit, junit(results));
   return results.every(({ passed }) => passed) ? exitStatus.passed : exitStatus.failed;
+}
+
+/** The verdict stands, also where it cannot be remembered. */
+function keep(result: GradeResult): void {
+  try {
+    recordResult(result);
+  } catch (error) {
+    if (!(error instanceof ProgressUnusable)) throw error;
+    process.stderr.write(`Not kept: ${error.message}\n`);
+  }
 }
 
 function show(level: Level, result: GradeResult, plain: boolean, several: boolean): string {

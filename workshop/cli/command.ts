@@ -4,6 +4,7 @@ import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { allLevels, findLevel, type Level } from '../levels.ts';
+import { ProgressUnusable } from '../progress.ts';
 
 /** How commands end. 3 and 4 are no verdict: they never touch progress. */
 export const exitStatus = { passed: 0, failed: 1, usage: 2, notReady: 3, fault: 4, interrupted: 130 } as const;
@@ -72,7 +73,7 @@ export function becomeRoot(): void {
     );
   }
   process.stderr.write('This makes containers, which needs root: using sudo.\n');
-  const kept = ['BOXWRIGHT_HOME', 'NO_COLOR', 'FORCE_COLOR', 'TERM', 'PATH', 'COLUMNS', 'CI'];
+  const kept = ['BOXWRIGHT_HOME', 'BOXWRIGHT_PROGRESS', 'NO_COLOR', 'FORCE_COLOR', 'TERM', 'PATH', 'COLUMNS', 'CI'];
   const variables = kept.flatMap((name) => (process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`]));
   const { status, signal } = spawnSync(
     'sudo',
@@ -95,7 +96,7 @@ function complain(error: unknown, help: string): number {
     process.stderr.write(`${error.message}\n${help.split('\n')[0]}\n`);
     return exitStatus.usage;
   }
-  if (error instanceof NotReady) {
+  if (error instanceof NotReady || error instanceof ProgressUnusable) {
     process.stderr.write(`Not ready: ${error.message}\n`);
     return exitStatus.notReady;
   }
