@@ -5,8 +5,7 @@ import { fileOf } from '../grading/run-grader.ts';
 import { compileCache, fillCompileCache } from '../grading/compile-cache.ts';
 import { programCommand } from '../grading/student-program.ts';
 import { openTestbed, systemPath } from '../grading/testbed.ts';
-import { ensureImage } from '../images/ensure.ts';
-import { becomeRoot, command, exitStatus, levelNamed, NotReady, UsageError } from './command.ts';
+import { becomeRoot, command, exitStatus, levelNamed, needBusybox, UsageError, withoutTestbed } from './command.ts';
 
 const help = `Usage: npm run box -- <level> [--solution] run [options] <command…>
 
@@ -22,16 +21,17 @@ The exit status is that of box.ts.
 async function main(argv: string[]): Promise<number> {
   const [asked, ...rest] = argv;
   if (asked === undefined) throw new UsageError('which level? For example: npm run box -- level-00 run ls');
+  if (asked.startsWith('-')) throw new UsageError('the level comes first: npm run box -- level-00 --solution run ls');
   const level = levelNamed(asked);
   const solution = rest[0] === '--solution';
   const words = solution ? rest.slice(1) : rest;
   becomeRoot();
-  if (!(await ensureImage('busybox', { yes: false }))) {
-    throw new NotReady('the image busybox is not built: run "npm run setup"');
-  }
+  await needBusybox(false);
   fillCompileCache();
   const file = fileOf(level, solution ? 'solution' : 'student');
-  await using testbed = await openTestbed([file]);
+  await using testbed = await openTestbed([file]).catch((error: unknown) => {
+    throw withoutTestbed(error);
+  });
   const terminal = process.env['TERM'];
   // Ctrl-C is for what runs in the testbed; we only wait for it to end.
   process.on('SIGINT', () => {});

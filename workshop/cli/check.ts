@@ -1,5 +1,5 @@
 // npm run check [level]: grades a level on a real container, and says what is wrong and why.
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fillCompileCache } from '../grading/compile-cache.ts';
@@ -9,10 +9,18 @@ import { report } from '../grading/report.ts';
 import type { GradeResult, Target } from '../grading/result.ts';
 import { GraderFault, runGrader } from '../grading/run-grader.ts';
 import { openTestbed, sweepTestbeds } from '../grading/testbed.ts';
-import { ensureImage } from '../images/ensure.ts';
 import { allLevels, type Level, spoken } from '../levels.ts';
 import { ProgressUnusable, readProgress, recordResult } from '../progress.ts';
-import { becomeRoot, command, exitStatus, levelNamed, NotReady, options, UsageError } from './command.ts';
+import {
+  becomeRoot,
+  command,
+  exitStatus,
+  levelNamed,
+  needBusybox,
+  options,
+  UsageError,
+  withoutTestbed,
+} from './command.ts';
 
 const help = `Usage: npm run check [level] [-- options]
 
@@ -56,8 +64,8 @@ async function main(argv: string[]): Promise<number> {
     throw new UsageError('--all goes with neither a level nor --file');
   }
   if (values.file !== undefined && positionals.length === 0) throw new UsageError('--file needs a level');
-  const file = values.file === undefined ? undefined : path.resolve(values.file);
-  if (file !== undefined && !existsSync(file)) throw new UsageError(`there is no file ${values.file}`);
+  const file = values.file === undefined ? undefined : boxFile(values.file);
+  if (values.junit !== undefined) needFolderOf(values.junit);
   const target: Target = values.solution ? 'solution' : file === undefined ? 'student' : 'file';
   // Before the work: a file that cannot be read is said now, and not in place of the verdict.
   if (target === 'student') readProgress();
@@ -72,9 +80,7 @@ async function main(argv: string[]): Promise<number> {
     );
   }
   await probe();
-  if (!(await ensureImage('busybox', { yes: values.yes === true || values.json === true }))) {
-    throw new NotReady('the image busybox is not built: run "npm run setup"');
-  }
+  await needBusybox(values.yes === true || values.json === true);
 
   fillCompileCache();
 
@@ -88,6 +94,23 @@ async function main(argv: string[]): Promise<number> {
   if (values.json) process.stdout.write(JSON.stringify(values.all ? results : results[0], null, 2) + '\n');
   if (values.junit !== undefined) await writeFile(values.junit, junit(results));
   return results.every(({ passed }) => passed) ? exitStatus.passed : exitStatus.failed;
+}
+
+/** The file that --file names. @throws UsageError */
+function boxFile(named: string): string {
+  if (named === '') throw new UsageError('--file needs a path');
+  const found = statSync(named, { throwIfNoEntry: false });
+  if (found === undefined) throw new UsageError(`there is no file ${named}`);
+  if (!found.isFile()) throw new UsageError(`${named} is a folder: --file takes a box.ts`);
+  return path.resolve(named);
+}
+
+/** Said before the work is done, and not after it. @throws UsageError */
+function needFolderOf(junit: string): void {
+  const folder = path.dirname(path.resolve(junit));
+  if (!existsSync(folder)) throw new UsageError(`there is no folder ${folder}`);
+  if (existsSync(junit) && statSync(junit).isDirectory())
+    throw new UsageError(`${junit} is a folder: --junit takes a file`);
 }
 
 /** The verdict stands, also where it cannot be remembered. */
@@ -127,9 +150,7 @@ async function probe(): Promise<void> {
   try {
     await (await openTestbed()).close();
   } catch (error) {
-    throw new NotReady(
-      `${(error as Error).message}. A plain container has no right to make namespaces: use the virtual machine (vagrant up), or a container with --privileged`,
-    );
+    throw withoutTestbed(error);
   }
 }
 

@@ -85,6 +85,27 @@ export function becomeRoot(): void {
   process.exit(signal === null ? (status ?? exitStatus.notReady) : exitStatus.interrupted);
 }
 
+/** Has the image busybox ready, building it where it is missing. @throws NotReady where it cannot be built */
+export async function needBusybox(yes: boolean): Promise<void> {
+  // Only here: most commands need no image.
+  const { ensureImage } = await import('../images/ensure.ts');
+  let ready: boolean;
+  try {
+    ready = await ensureImage('busybox', { yes });
+  } catch (error) {
+    throw new NotReady((error as Error).message, { cause: error });
+  }
+  if (!ready) throw new NotReady('the image busybox is not built: run "npm run setup"');
+}
+
+/** What to do where a testbed could not be made. */
+export function withoutTestbed(error: unknown): NotReady {
+  return new NotReady(
+    `${(error as Error).message}. A plain container has no right to make namespaces: use the virtual machine (vagrant up), or a container with --privileged`,
+    { cause: error },
+  );
+}
+
 function asksForHelp(argv: string[]): boolean {
   const end = argv.indexOf('--');
   return argv.slice(0, end === -1 ? undefined : end).some((word) => word === '--help' || word === '-h');

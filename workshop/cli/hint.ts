@@ -14,6 +14,7 @@ Example: npm run hint level-00 00.2
 
 async function main(argv: string[]): Promise<number> {
   const { positionals } = options({ args: argv, allowPositionals: true, options: {} });
+  if (positionals.length > 2) throw new UsageError('hint takes a level and a check, no more');
   const progress = readProgress();
   const open = allLevels().find(({ name }) => progress.levels[name] === undefined) ?? allLevels()[0]!;
   const level = positionals[0] === undefined ? open : levelNamed(positionals[0]);
