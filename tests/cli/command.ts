@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { workshopRoot } from '../../workshop/paths.ts';
 
 /** What `npm run NAME` starts. */
-export const start = path.join(workshopRoot, 'workshop/cli/start.mjs');
+const start = path.join(workshopRoot, 'workshop/cli/start.mjs');
 
 /** How a command ended, and what it wrote. */
 export type Ended = { status: number | undefined; signal: string | undefined; stdout: string; stderr: string };
@@ -20,10 +20,17 @@ export async function run(
     /** What starts node, in place of the test's own node: `['setpriv', '--reuid=65534', …]`. */
     before?: readonly string[];
     node?: string;
+    /** The start.mjs of another checkout. */
+    start?: string;
     input?: string;
   } = {},
 ): Promise<Ended> {
-  const [program, ...rest] = [...(options.before ?? []), options.node ?? process.execPath, start, ...words];
+  const [program, ...rest] = [
+    ...(options.before ?? []),
+    options.node ?? process.execPath,
+    options.start ?? start,
+    ...words,
+  ];
   const { exitCode, signal, stdout, stderr } = await execa(program!, rest, {
     reject: false,
     stripFinalNewline: false,

@@ -142,6 +142,7 @@ export async function runInTestbed(file: string, scenario: Scenario): Promise<Ru
     containers: containerFiles(testbed),
     cgroups: testbed.cgroups(),
   };
+  if (testbed.wasEndedFromOutside()) throw new Error('the testbed was ended by somebody outside it');
   await testbed.close();
   await Promise.all([output.stdout.end, output.stderr.end, output.trace.end]);
   return {

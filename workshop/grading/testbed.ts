@@ -47,6 +47,8 @@ export type Testbed = {
   changedFiles(): string[];
   /** The folder of containers, as we can open it; what the program mounted in it does not cover it here. */
   readonly containersFolder: string;
+  /** Whether somebody outside has ended it, which no program in it can do: what was seen of it then says nothing. */
+  wasEndedFromOutside(): boolean;
   /** Ends everything in it and removes it. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -134,6 +136,10 @@ function testbed(
       return filesIn(`/proc/${initPid}/fd/9`);
     },
     containersFolder: `/proc/${initPid}/fd/8`,
+    wasEndedFromOutside() {
+      // Where its PID 1 dies, the holder ends with a status.
+      return closing === undefined && holder.signalCode !== null;
+    },
     close() {
       closing ??= close();
       return closing;
