@@ -82,6 +82,13 @@ check('00.1', 'the command runs in a child process of box.ts', {
         evidence: [`/proc/${command.innerPid}/exe -> ${command.exe}`],
       };
     }
+    if (runtime !== null && !isNode(runtime.exe)) {
+      return {
+        expected,
+        actual: `box.ts has become another program, and that one runs the command`,
+        evidence: [`/proc/${runtime.innerPid}/exe -> ${runtime.exe}`],
+      };
+    }
     if (!trace.some(({ call, result }) => (call === 'fork' || call === 'clone') && result !== null)) {
       return { expected, actual: 'the command runs, but box.ts made no process with fork' };
     }

@@ -7,8 +7,7 @@ import { fileOf } from '../grading/run-grader.ts';
 import { compileCache, fillCompileCache } from '../grading/compile-cache.ts';
 import { programCommand } from '../grading/student-program.ts';
 import { openTestbed, systemPath, type Testbed } from '../grading/testbed.ts';
-import { ensureImage } from '../images/ensure.ts';
-import { becomeRoot, command, exitStatus, levelNamed, NotReady, UsageError } from './command.ts';
+import { becomeRoot, command, exitStatus, levelNamed, needBusybox, UsageError, withoutTestbed } from './command.ts';
 
 const help = `Usage: npm run box -- <level> [options] run [options] <command…>
        npm run box -- <level> [options] host [script]
@@ -29,6 +28,7 @@ The exit status is that of box.ts, or of the shell.
 async function main(argv: string[]): Promise<number> {
   const [asked, ...rest] = argv;
   if (asked === undefined) throw new UsageError('which level? For example: npm run box -- level-00 run ls');
+  if (asked.startsWith('-')) throw new UsageError('the level comes first: npm run box -- level-00 --solution run ls');
   const level = levelNamed(asked);
   let file = fileOf(level, 'student');
   if (rest[0] === '--solution') {
@@ -40,11 +40,11 @@ async function main(argv: string[]): Promise<number> {
     rest.splice(0, 2);
   }
   becomeRoot();
-  if (!(await ensureImage('busybox', { yes: false }))) {
-    throw new NotReady('the image busybox is not built: run "npm run setup"');
-  }
+  await needBusybox(false);
   await fillCompileCache(file);
-  await using testbed = await openTestbed([file]);
+  await using testbed = await openTestbed([file]).catch((error: unknown) => {
+    throw withoutTestbed(error);
+  });
   const words = rest[0] === 'host' ? hostShell(testbed, file, rest.slice(1)) : programCommand(file, rest);
   const terminal = process.env['TERM'];
   // Ctrl-C is for what runs in the testbed; we only wait for it to end.

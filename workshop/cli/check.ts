@@ -1,5 +1,5 @@
 // npm run check [level]: grades a level on a real container, and says what is wrong and why.
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fillCompileCache } from '../grading/compile-cache.ts';
@@ -7,10 +7,18 @@ import type { GradeResult, Target } from '../grading/result.ts';
 import { fileOf } from '../grading/run-grader.ts';
 import { type Grader, GraderFault, openGrader } from '../grading/grader.ts';
 import { NoTestbed, sweepTestbeds } from '../grading/testbed.ts';
-import { ensureImage } from '../images/ensure.ts';
 import { allLevels, type Level, spoken } from '../levels.ts';
-import { currentLevel, recordResult } from '../progress.ts';
-import { becomeRoot, command, exitStatus, levelNamed, NotReady, options, UsageError } from './command.ts';
+import { currentLevel, ProgressUnusable, readProgress, recordResult } from '../progress.ts';
+import {
+  becomeRoot,
+  command,
+  exitStatus,
+  levelNamed,
+  needBusybox,
+  options,
+  UsageError,
+  withoutTestbed,
+} from './command.ts';
 
 const help = `Usage: npm run check [level] [-- options]
 
@@ -54,9 +62,11 @@ async function main(argv: string[]): Promise<number> {
     throw new UsageError('--all goes with neither a level nor --file');
   }
   if (values.file !== undefined && positionals.length === 0) throw new UsageError('--file needs a level');
-  const file = values.file === undefined ? undefined : path.resolve(values.file);
-  if (file !== undefined && !existsSync(file)) throw new UsageError(`there is no file ${values.file}`);
+  const file = values.file === undefined ? undefined : boxFile(values.file);
+  if (values.junit !== undefined) needFolderOf(values.junit);
   const target: Target = values.solution ? 'solution' : file === undefined ? 'student' : 'file';
+  // Before the work: a file that cannot be read is said now, and not in place of the verdict.
+  if (target === 'student') readProgress();
   const levels = values.all
     ? allLevels()
     : [positionals[0] === undefined ? currentLevel() : levelNamed(positionals[0])];
@@ -70,16 +80,14 @@ async function main(argv: string[]): Promise<number> {
       `Swept what a killed run left: testbed ${swept.id} (${swept.processes} processes, ${swept.cgroups} cgroups)\n`,
     );
   }
-  if (!(await ensureImage('busybox', { yes: values.yes === true || values.json === true }))) {
-    throw new NotReady('the image busybox is not built: run "npm run setup"');
-  }
+  await needBusybox(values.yes === true || values.json === true);
 
   const results: GradeResult[] = [];
   for (const level of levels) {
     await fillCompileCache(file ?? fileOf(level, target));
     const result = await grader.grade({ level, target, file, seed: values.seed });
     results.push(result);
-    if (target === 'student') recordResult(result);
+    if (target === 'student') keep(result);
     if (!values.json) process.stdout.write(await show(level, result, values.plain === true, levels.length > 1));
   }
   if (values.json) process.stdout.write(JSON.stringify(values.all ? results : results[0], null, 2) + '\n');
@@ -88,6 +96,33 @@ async function main(argv: string[]): Promise<number> {
     await writeFile(values.junit, junit(results));
   }
   return results.every(({ passed }) => passed) ? exitStatus.passed : exitStatus.failed;
+}
+
+/** The file that --file names. @throws UsageError */
+function boxFile(named: string): string {
+  if (named === '') throw new UsageError('--file needs a path');
+  const found = statSync(named, { throwIfNoEntry: false });
+  if (found === undefined) throw new UsageError(`there is no file ${named}`);
+  if (!found.isFile()) throw new UsageError(`${named} is a folder: --file takes a box.ts`);
+  return path.resolve(named);
+}
+
+/** Said before the work is done, and not after it. @throws UsageError */
+function needFolderOf(junit: string): void {
+  const folder = path.dirname(path.resolve(junit));
+  if (!existsSync(folder)) throw new UsageError(`there is no folder ${folder}`);
+  if (existsSync(junit) && statSync(junit).isDirectory())
+    throw new UsageError(`${junit} is a folder: --junit takes a file`);
+}
+
+/** The verdict stands, also where it cannot be remembered. */
+function keep(result: GradeResult): void {
+  try {
+    recordResult(result);
+  } catch (error) {
+    if (!(error instanceof ProgressUnusable)) throw error;
+    process.stderr.write(`Not kept: ${error.message}\n`);
+  }
 }
 
 async function show(level: Level, result: GradeResult, plain: boolean, several: boolean): Promise<string> {
@@ -128,13 +163,9 @@ await command(help, async (argv) => {
   try {
     return await main(argv);
   } catch (error) {
-    if (error instanceof NoTestbed) {
-      throw new NotReady(
-        `${error.message}. A plain container has no right to make namespaces: use the virtual machine (vagrant up), or a container with --privileged`,
-        { cause: error },
-      );
-    }
+    if (error instanceof NoTestbed) throw withoutTestbed(error);
     if (!(error instanceof GraderFault)) throw error;
+    await sweepTestbeds(process.pid);
     process.stderr.write(`The grader itself broke; this says nothing about your program: ${error.message}\n`);
     return exitStatus.fault;
   }

@@ -4,6 +4,7 @@ import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { allLevels, findLevel, type Level } from '../levels.ts';
+import { ProgressUnusable } from '../progress.ts';
 
 /** How commands end. 3 and 4 are no verdict: they never touch progress. */
 export const exitStatus = { passed: 0, failed: 1, usage: 2, notReady: 3, fault: 4, interrupted: 130 } as const;
@@ -72,7 +73,7 @@ export function becomeRoot(): void {
     );
   }
   process.stderr.write('This makes containers, which needs root: using sudo.\n');
-  const kept = ['BOXWRIGHT_HOME', 'NO_COLOR', 'FORCE_COLOR', 'TERM', 'PATH', 'COLUMNS', 'CI'];
+  const kept = ['BOXWRIGHT_HOME', 'BOXWRIGHT_PROGRESS', 'NO_COLOR', 'FORCE_COLOR', 'TERM', 'PATH', 'COLUMNS', 'CI'];
   const variables = kept.flatMap((name) => (process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`]));
   const { status, signal } = spawnSync(
     'sudo',
@@ -82,6 +83,27 @@ export function becomeRoot(): void {
     },
   );
   process.exit(signal === null ? (status ?? exitStatus.notReady) : exitStatus.interrupted);
+}
+
+/** Has the image busybox ready, building it where it is missing. @throws NotReady where it cannot be built */
+export async function needBusybox(yes: boolean): Promise<void> {
+  // Only here: most commands need no image.
+  const { ensureImage } = await import('../images/ensure.ts');
+  let ready: boolean;
+  try {
+    ready = await ensureImage('busybox', { yes });
+  } catch (error) {
+    throw new NotReady((error as Error).message, { cause: error });
+  }
+  if (!ready) throw new NotReady('the image busybox is not built: run "npm run setup"');
+}
+
+/** What to do where a testbed could not be made. */
+export function withoutTestbed(error: unknown): NotReady {
+  return new NotReady(
+    `${(error as Error).message}. A plain container has no right to make namespaces: use the virtual machine (vagrant up), or a container with --privileged`,
+    { cause: error },
+  );
 }
 
 function asksForHelp(argv: string[]): boolean {
@@ -95,7 +117,7 @@ function complain(error: unknown, help: string): number {
     process.stderr.write(`${error.message}\n${help.split('\n')[0]}\n`);
     return exitStatus.usage;
   }
-  if (error instanceof NotReady) {
+  if (error instanceof NotReady || error instanceof ProgressUnusable) {
     process.stderr.write(`Not ready: ${error.message}\n`);
     return exitStatus.notReady;
   }

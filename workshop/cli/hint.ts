@@ -1,7 +1,7 @@
 // npm run hint [level] [check]: the next step of the ladder for a check: the idea, then the call, then nearly the code.
 import { readFile } from 'node:fs/promises';
 import { levelFile } from '../levels.ts';
-import { currentLevel, readProgress, writeProgress } from '../progress.ts';
+import { changeProgress, currentLevel, readProgress } from '../progress.ts';
 import { command, exitStatus, levelNamed, options, UsageError } from './command.ts';
 
 const help = `Usage: npm run hint [level] [check]
@@ -14,6 +14,7 @@ Example: npm run hint level-00 00.2
 
 async function main(argv: string[]): Promise<number> {
   const { positionals } = options({ args: argv, allowPositionals: true, options: {} });
+  if (positionals.length > 2) throw new UsageError('hint takes a level and a check, no more');
   const progress = readProgress();
   const level = positionals[0] === undefined ? currentLevel(progress) : levelNamed(positionals[0]);
   const hints = ladders(await readFile(levelFile(level, 'hints.md'), 'utf8'));
@@ -23,10 +24,12 @@ async function main(argv: string[]): Promise<number> {
   if (steps === undefined) {
     throw new UsageError(`${level.name} has no check "${check}"; it has ${[...hints.keys()].join(', ')}`);
   }
-  const shown = Math.min((progress.hints[check] ?? 0) + 1, steps.length);
+  let shown = 1;
+  changeProgress((kept) => {
+    shown = Math.min((kept.hints[check] ?? 0) + 1, steps.length);
+    kept.hints[check] = shown;
+  });
   process.stdout.write(`${check}, hint ${shown} of ${steps.length}\n\n${steps[shown - 1]}\n`);
-  progress.hints[check] = shown;
-  writeProgress(progress);
   return exitStatus.passed;
 }
 

@@ -113,13 +113,24 @@ function manual(page: string): string {
 /** Text with a head, its further lines standing below its first word. */
 function hang(head: string, text: string, width: number, style = (word: string): string => word): string[] {
   const indent = visible(head);
-  return wrap(text, width - indent).map((line, index) => (index === 0 ? head : ' '.repeat(indent)) + style(line));
+  return wrap(printable(text), width - indent).map(
+    (line, index) => (index === 0 ? head : ' '.repeat(indent)) + style(line),
+  );
 }
 
 function wrap(text: string, width: number): string[] {
   return wrapAnsi(text, width, { hard: true })
     .split('\n')
     .map((line) => line.trimEnd());
+}
+
+/** What a program wrote may hold anything: control characters would draw over the report, and bytes are no text. */
+function printable(text: string): string {
+  if (text.includes('\uFFFD')) return text.replaceAll(/[^\x20-\x7E]/gu, '.');
+  return text.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );
 }
 
 function visible(text: string): number {

@@ -120,7 +120,7 @@ export async function runOn(
   };
   program.stdin!.on('error', () => {});
 
-  const limit = AbortSignal.timeout(TIME_LIMIT * 1000);
+  const limit = AbortSignal.timeout((scenario.limit ?? TIME_LIMIT) * 1000);
   const timeout = new Promise<null>((resolve) => limit.addEventListener('abort', () => resolve(null)));
   let during: Snapshot | null = null;
   let ended: [number | null, NodeJS.Signals | null] | null = null;
@@ -156,6 +156,7 @@ export async function runOn(
   };
   program.stdin!.end();
   await endAll(testbed, others);
+  if (testbed.wasEndedFromOutside()) throw new Error('the testbed was ended by somebody outside it');
   await Promise.all([end, output.stdout.end, output.stderr.end, output.trace.end]);
   const [exitCode, signal] = ended ?? [null, null];
   return {
@@ -324,11 +325,30 @@ function keep(stream: Readable): { text(): string; contains(word: string): Promi
 function parseTrace(text: string): TraceLine[] {
   return text.split('\n').flatMap((line) => {
     try {
-      const parsed = JSON.parse(line) as TraceLine;
-      return typeof parsed.call === 'string' && Array.isArray(parsed.args) ? [parsed] : [];
+      const parsed: unknown = JSON.parse(line);
+      return isTraceLine(parsed) ? [parsed] : [];
     } catch {
       // Cut at the limit, or written by the program itself.
       return [];
     }
   });
+}
+
+/** Whether it has the form of a line of ours; the program may have written it all the same. */
+function isTraceLine(value: unknown): value is TraceLine {
+  if (typeof value !== 'object' || value === null) return false;
+  const line = value as Record<keyof TraceLine, unknown>;
+  return (
+    typeof line.time === 'number' &&
+    typeof line.pid === 'number' &&
+    typeof line.process === 'string' &&
+    typeof line.call === 'string' &&
+    Array.isArray(line.args) &&
+    line.args.every((argument) => typeof argument === 'string') &&
+    (line.phase === 'begins' || line.phase === 'done') &&
+    (line.result === null || typeof line.result === 'number') &&
+    (line.errno === null || typeof line.errno === 'string') &&
+    (line.file === null || typeof line.file === 'string') &&
+    (line.line === null || typeof line.line === 'number')
+  );
 }

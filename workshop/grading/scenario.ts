@@ -24,6 +24,8 @@ export type Scenario = {
   files?: Readonly<Record<string, { text: string; mode: number }>>;
   /** Folders that stand first in PATH. */
   path?: readonly string[];
+  /** Seconds after which it is ended, where the usual limit is not meant. */
+  limit?: number;
 };
 
 /** A shell script that runs `before`, then holds still to be looked at, and goes on with `after` once that is done. */

@@ -30,7 +30,7 @@ echo "$shown" | while read -r point; do
 done
 
 mount -t proc proc "$root/proc"
-mount -t sysfs sysfs "$root/sys"
+mount -t sysfs -o ro sysfs "$root/sys"
 case $cgroups in
   "/sys/fs/cgroup "*) ;;
   *) mount -t tmpfs -o mode=755 tmpfs "$root/sys/fs/cgroup" ;;

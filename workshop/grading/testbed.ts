@@ -12,6 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { dataDirectory, runDirectory, workshopRoot } from '../paths.ts';
 import { cgroupHierarchies, type Hierarchy } from './cgroup-mounts.ts';
+import { forbiddenCapabilities, guard } from './guard.ts';
 
 const runFile = promisify(execFile);
 
@@ -54,6 +55,8 @@ export type Testbed = {
   readonly imagesFolder: string;
   /** The hostname that the process sees which has this pid on this machine; of the host itself where none is given. */
   hostnameOf(pid?: number): Promise<string>;
+  /** Whether somebody outside has ended it, which no program in it can do: what was seen of it then says nothing. */
+  wasEndedFromOutside(): boolean;
   /** Ends everything in it and removes it. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -129,7 +132,7 @@ function testbed(
     start(command, { cwd, env, trace = false, terminal = false }) {
       const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
       const enter = ['--target', String(initPid), '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup'];
-      const program = ['env', '-i', '-C', cwd, ...variables, ...command];
+      const program = [...withoutForbidden, 'env', '-i', '-C', cwd, ...variables, ...command];
       const standard = terminal ? 'inherit' : 'pipe';
       const child = spawn('sh', ['-c', `${joining(joined)}; exec nsenter "$@"`, 'sh', ...enter, '--', ...program], {
         stdio: [standard, standard, standard, ...(trace ? (['pipe'] as const) : [])],
@@ -168,6 +171,10 @@ function testbed(
         // It has ended in the meantime.
         return '';
       }
+    },
+    wasEndedFromOutside() {
+      // Where its PID 1 dies, the holder ends with a status.
+      return closing === undefined && holder.signalCode !== null;
     },
     close() {
       closing ??= close();
@@ -209,26 +216,44 @@ export async function sweepTestbeds(owner?: number): Promise<Swept[]> {
 
 // ---- cgroups -------------------------------------------------------------------------------------------------
 
+/** One in each hierarchy, also where the course does not use it: a hierarchy without one shows the machine's own root. */
 function makeCgroups(id: string): TestbedCgroup[] {
-  const hierarchies = cgroupHierarchies().filter(
-    ({ version, controllers }) =>
-      version === 2 || controllers.some((controller) => courseControllers.includes(controller)),
-  );
-  const cgroups = hierarchies.map((hierarchy) => ({ hierarchy, directory: cgroupPath(hierarchy, id) }));
+  const cgroups = cgroupHierarchies().map((hierarchy) => ({ hierarchy, directory: cgroupPath(hierarchy, id) }));
   remember(
     id,
     cgroups.map(({ directory }) => directory),
   );
   for (const { hierarchy, directory } of cgroups) {
-    if (hierarchy.version === 2) enableControllers(hierarchy.mountPoint, path.dirname(directory));
+    // First, since a parent without children may go at any moment: another testbed that closes removes it.
     fs.mkdirSync(directory, { recursive: true });
+    if (hierarchy.version === 2) enableControllers(hierarchy.mountPoint, path.dirname(directory));
+    if (hierarchy.controllers.includes('cpuset')) inheritCpus(directory);
     writeIfThere(path.join(directory, 'pids.max'), PROCESS_LIMIT);
     writeIfThere(path.join(directory, 'memory.max'), MEMORY_LIMIT);
     if (hierarchy.controllers.includes('memory')) {
       writeIfThere(path.join(directory, 'memory.limit_in_bytes'), MEMORY_LIMIT);
     }
+    if (hierarchy.version === 2) guardIfPossible(directory);
   }
   return cgroups;
+}
+
+/** v1: a new cgroup has no processor and no memory node, and takes no process before it has. See cpuset(7). */
+function inheritCpus(directory: string): void {
+  for (const child of [path.dirname(directory), directory]) {
+    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+      fs.writeFileSync(path.join(child, file), fs.readFileSync(path.join(path.dirname(child), file)));
+    }
+  }
+}
+
+/** Kernels without BPF for cgroups, and containers that may not load it, have a testbed without this guard. */
+function guardIfPossible(directory: string): void {
+  try {
+    guard(directory);
+  } catch {
+    // The testbed still is a host of its own.
+  }
 }
 
 /** v1: below our own cgroup, so that limits set on us hold for it. v2: below the root, since ours holds processes. */
@@ -239,7 +264,6 @@ function cgroupPath(hierarchy: Hierarchy, id: string): string {
 
 /** v2: a cgroup has a controller only if every cgroup above it hands it down. See cgroups(7). */
 function enableControllers(root: string, parent: string): void {
-  fs.mkdirSync(parent, { recursive: true });
   const available = fs.readFileSync(path.join(root, 'cgroup.controllers'), 'utf8').split(/\s+/);
   for (const controller of ['cpu', 'memory', 'pids'].filter((name) => available.includes(name))) {
     for (const directory of [root, parent]) {
@@ -265,6 +289,8 @@ async function removeCgroups(directories: readonly string[]): Promise<void> {
   for (;;) {
     const pids = memberPids(directories);
     for (const pid of pids) killIfThere(pid);
+    // A frozen process dies only when it thaws.
+    for (const directory of directories) thaw(directory);
     const left = directories.flatMap((directory) => below(directory).toReversed().concat(directory));
     // A cgroup can be removed once its last process has been reaped, which takes the kernel a moment.
     if (left.filter((directory) => !removed(directory)).length === 0) break;
@@ -282,6 +308,17 @@ function removed(directory: string): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}
+
+function thaw(directory: string): void {
+  for (const frozen of [directory, ...below(directory)]) {
+    try {
+      writeIfThere(path.join(frozen, 'freezer.state'), 'THAWED');
+    } catch (error) {
+      // Gone since, or below one that is still frozen: the next round comes by again.
+      if (!['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code!)) throw error;
+    }
   }
 }
 
@@ -311,9 +348,12 @@ function membersOf(directory: string): number[] {
 function startHolder(hostname: string, cgroups: TestbedCgroup[], shownPaths: readonly string[]): ChildProcess {
   const data = ['containers', 'images'].map((name) => path.join(dataDirectory(), name));
   const shown = mountPointsFor([workshopRoot, process.execPath, dataDirectory(), '/usr/bin', '/bin', ...shownPaths]);
-  const described = cgroups.map(({ hierarchy: { version, mountPoint, controllers } }) =>
-    version === 2 ? `${mountPoint} cgroup2` : `${mountPoint} cgroup ${controllers.join(',')}`,
-  );
+  const described = cgroups
+    .map(({ hierarchy }) => hierarchy)
+    .filter(({ version, controllers }) => version === 2 || controllers.some((name) => courseControllers.includes(name)))
+    .map(({ version, mountPoint, controllers }) =>
+      version === 2 ? `${mountPoint} cgroup2` : `${mountPoint} cgroup ${controllers.join(',')}`,
+    );
   const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup'];
   const init = ['sh', initScript, runDirectory, hostname, ...data, shown.join('\n'), described.join('\n')];
   return spawn(
@@ -327,11 +367,15 @@ function startHolder(hostname: string, cgroups: TestbedCgroup[], shownPaths: rea
       '--kill-child',
       '--propagation',
       'private',
+      ...withoutForbidden,
       ...init,
     ],
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: { PATH: systemPath, LC_ALL: 'C' } },
   );
 }
+
+/** Starts a program that cannot gain the forbidden capabilities. See setpriv(1). */
+const withoutForbidden = ['setpriv', `--bounding-set=${forbiddenCapabilities.map((name) => `-${name}`).join(',')}`];
 
 /** Where Debian keeps programs. */
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -435,7 +479,7 @@ function list(directory: string, only?: 'directories'): string[] {
   }
 }
 
-function writeIfThere(file: string, value: number): void {
+function writeIfThere(file: string, value: number | string): void {
   if (fs.existsSync(file)) fs.writeFileSync(file, String(value));
 }
 

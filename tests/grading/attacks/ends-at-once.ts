@@ -1,0 +1,4 @@
+// Ends well at once.
+process.exit(0);
+
+export {};
