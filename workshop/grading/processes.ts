@@ -63,7 +63,7 @@ export const SYS_wait4 = process.arch === 'arm64' ? 260 : 61;
 export function processFacts(pid: number): ProcessFacts | null {
   const status = readFile(`/proc/${pid}/status`);
   if (status === '') return null;
-  const field = (name: string): string => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '';
+  const field = (name: string): string => new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1] ?? '';
   const inner = field('NSpid').split(/\s+/).at(-1);
   const syscall = /^(\d+) /.exec(readFile(`/proc/${pid}/syscall`))?.[1];
   return {

@@ -169,7 +169,8 @@ export async function runOn(
     stderr: output.stderr.text(),
     trace: parseTrace(output.trace.text()),
     during,
-    left: left.filter(({ state }) => ended === null || state !== 'Z'),
+    // Without a program file it is about to end: only the kernel has not finished with it.
+    left: left.filter(({ state, exe }) => ended === null || (state !== 'Z' && exe !== '')),
     before,
     ...evidence,
   };
