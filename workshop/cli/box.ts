@@ -1,13 +1,19 @@
 // npm run box -- <level> run …: starts your container runtime, in a testbed so that it cannot damage this machine.
 import { once } from 'node:events';
-import fs from 'node:fs';
-import path from 'node:path';
 import { dataDirectory } from '../paths.ts';
-import { fileOf } from '../grading/run-grader.ts';
 import { compileCache, fillCompileCache } from '../grading/compile-cache.ts';
 import { programCommand } from '../grading/student-program.ts';
 import { openTestbed, systemPath, type Testbed } from '../grading/testbed.ts';
-import { becomeRoot, command, exitStatus, levelNamed, needBusybox, UsageError, withoutTestbed } from './command.ts';
+import {
+  becomeRoot,
+  command,
+  exitStatus,
+  levelNamed,
+  needBusybox,
+  takeBoxFile,
+  UsageError,
+  withoutTestbed,
+} from './command.ts';
 
 const help = `Usage: npm run box -- <level> [options] run [options] <command…>
        npm run box -- <level> [options] host [script]
@@ -30,15 +36,7 @@ async function main(argv: string[]): Promise<number> {
   if (asked === undefined) throw new UsageError('which level? For example: npm run box -- level-00 run ls');
   if (asked.startsWith('-')) throw new UsageError('the level comes first: npm run box -- level-00 --solution run ls');
   const level = levelNamed(asked);
-  let file = fileOf(level, 'student');
-  if (rest[0] === '--solution') {
-    file = fileOf(level, 'solution');
-    rest.shift();
-  } else if (rest[0] === '--file') {
-    file = path.resolve(rest[1] ?? '');
-    if (!fs.statSync(file, { throwIfNoEntry: false })?.isFile()) throw new UsageError(`there is no file ${rest[1]}`);
-    rest.splice(0, 2);
-  }
+  const file = takeBoxFile(level, rest);
   becomeRoot();
   await needBusybox(false);
   await fillCompileCache(file);

@@ -11,6 +11,7 @@ import { allLevels, type Level, spoken } from '../levels.ts';
 import { currentLevel, ProgressUnusable, readProgress, recordResult } from '../progress.ts';
 import {
   becomeRoot,
+  boxFile,
   command,
   exitStatus,
   levelNamed,
@@ -96,15 +97,6 @@ async function main(argv: string[]): Promise<number> {
     await writeFile(values.junit, junit(results));
   }
   return results.every(({ passed }) => passed) ? exitStatus.passed : exitStatus.failed;
-}
-
-/** The file that --file names. @throws UsageError */
-function boxFile(named: string): string {
-  if (named === '') throw new UsageError('--file needs a path');
-  const found = statSync(named, { throwIfNoEntry: false });
-  if (found === undefined) throw new UsageError(`there is no file ${named}`);
-  if (!found.isFile()) throw new UsageError(`${named} is a folder: --file takes a box.ts`);
-  return path.resolve(named);
 }
 
 /** Said before the work is done, and not after it. @throws UsageError */

@@ -1,9 +1,9 @@
 // What all commands share: their help, wrong words, root, and how they end.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { allLevels, findLevel, type Level } from '../levels.ts';
+import { allLevels, findLevel, type Level, levelFile, solutionFile } from '../levels.ts';
 import { ProgressUnusable } from '../progress.ts';
 
 /** How commands end. 3 and 4 are no verdict: they never touch progress. */
@@ -53,6 +53,31 @@ export function levelNamed(asked: string): Level {
   if (level !== null) return level;
   const names = allLevels().map(({ name }) => name);
   throw new UsageError(`there is no level "${asked}"; there are ${names.join(', ')}`);
+}
+
+/**
+ * The box.ts that is meant by the options before the program's own words: `--solution`, `--file PATH`, or none for the
+ * student's. Takes them off `words`.
+ *
+ * @throws UsageError where there is no such file
+ */
+export function takeBoxFile(level: Level, words: string[]): string {
+  if (words[0] === '--solution') {
+    words.shift();
+    return solutionFile(level);
+  }
+  if (words[0] !== '--file') return levelFile(level, 'box.ts');
+  const [, named = ''] = words.splice(0, 2);
+  return boxFile(named);
+}
+
+/** A box.ts from anywhere. @throws UsageError where there is no such file */
+export function boxFile(named: string): string {
+  if (named === '') throw new UsageError('--file needs a path');
+  const found = statSync(named, { throwIfNoEntry: false });
+  if (found === undefined) throw new UsageError(`there is no file ${named}`);
+  if (!found.isFile()) throw new UsageError(`${named} is a folder: --file takes a box.ts`);
+  return path.resolve(named);
 }
 
 /**

@@ -323,13 +323,13 @@ function keep(stream: Readable): { text(): string; contains(word: string): Promi
   };
 }
 
-function parseTrace(text: string): TraceLine[] {
+/** The calls in a trace; what is cut at the limit, or written by the program itself and of another form, is left out. */
+export function parseTrace(text: string): TraceLine[] {
   return text.split('\n').flatMap((line) => {
     try {
       const parsed: unknown = JSON.parse(line);
       return isTraceLine(parsed) ? [parsed] : [];
     } catch {
-      // Cut at the limit, or written by the program itself.
       return [];
     }
   });
