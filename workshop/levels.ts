@@ -50,3 +50,8 @@ export function levelFile(level: Level, file: 'README.md' | 'box.ts' | 'grade.te
 export function solutionFile(level: Level): string {
   return path.join(workshopRoot, 'solutions', level.name, 'box.ts');
 }
+
+/** The level's skeleton as it was handed out, whatever the student has made of `box.ts` since. */
+export function skeletonFile(level: Level): string {
+  return path.join(workshopRoot, 'workshop', 'skeletons', `${level.name}.ts`);
+}
