@@ -24,11 +24,12 @@ export class NotReady extends Error {
  *
  * @param help what --help prints
  * @param main does the work and returns the exit status
+ * @param end the word from which on the words are another program's
  */
-export async function command(help: string, main: (argv: string[]) => Promise<number>): Promise<void> {
+export async function command(help: string, main: (argv: string[]) => Promise<number>, end = '--'): Promise<void> {
   const argv = process.argv.slice(2);
   try {
-    if (asksForHelp(argv)) {
+    if (asksForHelp(argv, end)) {
       process.stdout.write(help);
       return;
     }
@@ -43,7 +44,9 @@ export function options<const Config extends ParseArgsConfig>(config: Config): R
   try {
     return parseArgs(config);
   } catch (error) {
-    throw new UsageError((error as Error).message.split('. ')[0]!);
+    // Node's own text goes on to explain the option syntax.
+    const [sentence] = (error as Error).message.split(/\. |, but/);
+    throw new UsageError(sentence!.replace(/^./, (letter) => letter.toLowerCase()));
   }
 }
 
@@ -100,6 +103,8 @@ export function becomeRoot(): void {
   process.stderr.write('This makes containers, which needs root: using sudo.\n');
   const kept = ['BOXWRIGHT_HOME', 'BOXWRIGHT_PROGRESS', 'NO_COLOR', 'FORCE_COLOR', 'TERM', 'PATH', 'COLUMNS', 'CI'];
   const variables = kept.flatMap((name) => (process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`]));
+  // Ctrl-C is for the command that sudo starts: we wait until it has cleaned up.
+  process.on('SIGINT', () => {});
   const { status, signal } = spawnSync(
     'sudo',
     ['--', 'env', ...variables, process.execPath, ...process.argv.slice(1)],
@@ -131,9 +136,9 @@ export function withoutTestbed(error: unknown): NotReady {
   );
 }
 
-function asksForHelp(argv: string[]): boolean {
-  const end = argv.indexOf('--');
-  return argv.slice(0, end === -1 ? undefined : end).some((word) => word === '--help' || word === '-h');
+function asksForHelp(argv: string[], end: string): boolean {
+  const length = argv.indexOf(end);
+  return argv.slice(0, length === -1 ? undefined : length).some((word) => word === '--help' || word === '-h');
 }
 
 /** Says what was wrong in one sentence; what nobody foresaw keeps its stack, for it is a fault of ours. */
