@@ -51,4 +51,4 @@ async function main(argv: string[]): Promise<number> {
   return signal === null ? (status ?? exitStatus.fault) : exitStatus.interrupted;
 }
 
-await command(help, main);
+await command(help, main, (argv) => (argv.includes('run') ? argv.slice(0, argv.indexOf('run')) : argv));

@@ -24,11 +24,16 @@ export class NotReady extends Error {
  *
  * @param help what --help prints
  * @param main does the work and returns the exit status
+ * @param ownWords the words among which --help is meant for this command
  */
-export async function command(help: string, main: (argv: string[]) => Promise<number>): Promise<void> {
+export async function command(
+  help: string,
+  main: (argv: string[]) => Promise<number>,
+  ownWords = (argv: string[]): string[] => argv,
+): Promise<void> {
   const argv = process.argv.slice(2);
   try {
-    if (asksForHelp(argv)) {
+    if (asksForHelp(ownWords(argv))) {
       process.stdout.write(help);
       return;
     }
