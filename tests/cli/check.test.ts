@@ -1,5 +1,5 @@
 // `check`, as somebody uses it at a terminal and in scripts.
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { GradeResult } from '../../workshop/grading/result.ts';
@@ -29,6 +29,20 @@ describe('in a script', () => {
     const ended = await run(['check', '01', '--json', '--file', 'box of mine.ts'], { cwd: place });
     expect(ended).toMatchObject({ status: 0, stderr: '' });
     expect(JSON.parse(ended.stdout)).toMatchObject({ target: 'file', passed: true });
+  });
+
+  test('a place in such a file is told by its name on the disk', async () => {
+    using folder = openFolder();
+    const file = path.join(folder.path, 'my own  box.ts');
+    cpSync(skeleton, file);
+    const ended = await run(['check', '00', '--json', '--file', file]);
+    expect((JSON.parse(ended.stdout) as GradeResult).checks[0]?.at).toEqual({ file, line: expect.any(Number) });
+  });
+
+  test('root leaves no file of its own in the checkout', async () => {
+    const before = filesOfVitest();
+    expect((await run(['check', '00', '--solution', '--json'])).status).toBe(0);
+    expect(filesOfVitest()).toEqual(before);
   });
 
   test('a data folder that cannot be written, with the image in it', async () => {
@@ -92,6 +106,17 @@ describe('in a script', () => {
     expect(again).toEqual(one);
   });
 });
+
+/** What vitest writes by default, with the time of the last change. */
+function filesOfVitest(): string[] {
+  const modules = path.join(workshopRoot, 'node_modules');
+  const caches = readdirSync(modules).filter((name) => name.startsWith('.vite'));
+  return caches.flatMap((cache) =>
+    readdirSync(path.join(modules, cache), { recursive: true, encoding: 'utf8' }).map(
+      (name) => `${cache}/${name} ${statSync(path.join(modules, cache, name)).mtimeMs}`,
+    ),
+  );
+}
 
 /** The processes of this machine that run the file. */
 function processesOf(file: string): string[] {

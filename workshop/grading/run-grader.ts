@@ -1,9 +1,10 @@
 // Runs a level's grader with vitest, in this process: the student's program runs in processes of its own.
 import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
 import path from 'node:path';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 import { type Level, levelFile, solutionFile } from '../levels.ts';
-import { workshopRoot } from '../paths.ts';
+import { dataDirectory, workshopRoot } from '../paths.ts';
 import { cgroupVersion } from './cgroup-mounts.ts';
 import { ownerVariable } from './testbed.ts';
 import type { CheckResult, GradeResult, Target } from './result.ts';
@@ -37,17 +38,27 @@ export async function runGrader(
   };
   const status = process.exitCode;
   process.env[ownerVariable] = String(process.pid);
-  const vitest = await startVitest('test', [], {
-    root: workshopRoot,
-    config: false,
-    include: [path.relative(workshopRoot, levelFile(level, 'grade.test.ts'))],
-    watch: false,
-    pool: 'forks',
-    isolate: false,
-    fileParallelism: false,
-    reporters: [collect],
-    provide: { file: file ?? fileOf(level, target), seed },
-  });
+  // Not in node_modules, where root's files would be in the way of the owner's next "npm ci".
+  const cache = path.join(dataDirectory(), 'cache', 'vitest');
+  const vitest = await startVitest(
+    'test',
+    [],
+    {
+      root: workshopRoot,
+      config: false,
+      cache: false,
+      fsModuleCache: madeFolder(cache),
+      fsModuleCachePath: cache,
+      include: [path.relative(workshopRoot, levelFile(level, 'grade.test.ts'))],
+      watch: false,
+      pool: 'forks',
+      isolate: false,
+      fileParallelism: false,
+      reporters: [collect],
+      provide: { file: file ?? fileOf(level, target), seed },
+    },
+    { cacheDir: cache },
+  );
   await vitest.close();
   // vitest sets it where tests fail; what it is to be is the command's decision.
   process.exitCode = status;
@@ -69,6 +80,16 @@ export async function runGrader(
     checks,
     leftovers: [...new Set(tests.flatMap((test) => test.meta().leftovers ?? []))],
   };
+}
+
+/** Makes the folder; false where it cannot be made, which only costs time. */
+function madeFolder(folder: string): boolean {
+  try {
+    fs.mkdirSync(folder, { recursive: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Which box.ts is graded where no other file is named. */
