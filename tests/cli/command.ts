@@ -36,7 +36,8 @@ export async function run(
     stripFinalNewline: false,
     input: options.input ?? '',
     cwd: options.cwd ?? workshopRoot,
-    env: { ...options.env },
+    // Whatever the tests themselves run in.
+    env: { NO_COLOR: undefined, FORCE_COLOR: undefined, ...options.env },
   });
   return { status: exitCode, signal, stdout, stderr };
 }

@@ -71,4 +71,4 @@ function hostShell(testbed: Testbed, file: string, script: readonly string[]): s
   return script.length === 0 ? ['bash', '--norc', '--noprofile'] : ['sh', '-c', script.join(' ')];
 }
 
-await command(help, main, 'run');
+await command(help, main, ['run', 'host']);

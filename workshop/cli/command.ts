@@ -24,12 +24,16 @@ export class NotReady extends Error {
  *
  * @param help what --help prints
  * @param main does the work and returns the exit status
- * @param end the word from which on the words are another program's
+ * @param ends words from which on the words are not this command's: --help after one of them is meant for another
  */
-export async function command(help: string, main: (argv: string[]) => Promise<number>, end = '--'): Promise<void> {
+export async function command(
+  help: string,
+  main: (argv: string[]) => Promise<number>,
+  ends: readonly string[] = ['--'],
+): Promise<void> {
   const argv = process.argv.slice(2);
   try {
-    if (asksForHelp(argv, end)) {
+    if (asksForHelp(argv, ends)) {
       process.stdout.write(help);
       return;
     }
@@ -136,8 +140,8 @@ export function withoutTestbed(error: unknown): NotReady {
   );
 }
 
-function asksForHelp(argv: string[], end: string): boolean {
-  const length = argv.indexOf(end);
+function asksForHelp(argv: string[], ends: readonly string[]): boolean {
+  const length = argv.findIndex((word) => ends.includes(word));
   return argv.slice(0, length === -1 ? undefined : length).some((word) => word === '--help' || word === '-h');
 }
 

@@ -1,5 +1,7 @@
 // What a check finds, and the misconceptions that explain it.
 import fs from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { TraceLine } from '../../linux/trace.ts';
 import { type Run } from './run.ts';
 import type { Location } from './result.ts';
@@ -59,9 +61,10 @@ export function locationOf(line: TraceLine): Location | null {
 
 /** The first place in box.ts that a stack on stderr names. */
 export function locationInStack(run: Run): Location | null {
-  const name = run.file.split('/').at(-1)!;
-  for (const [, file, line] of run.stderr.matchAll(/(?:file:\/\/)?(\/[^\s():]+):(\d+)(?::\d+)?\)?/g)) {
-    if (file!.endsWith(`/${name}`)) return { file: shownFile(file!), line: Number(line) };
+  // Modules have URLs, in which a space is %20.
+  const names = [run.file, pathToFileURL(run.file).pathname].map((file) => `/${path.basename(file)}`);
+  for (const [, file, line] of run.stderr.matchAll(/((?:file:\/\/)?\/[^\s():]+):(\d+)(?::\d+)?\)?/g)) {
+    if (names.some((name) => file!.endsWith(name))) return { file: shownFile(file!), line: Number(line) };
   }
   return null;
 }

@@ -1,10 +1,14 @@
 // The report of gradings as JUnit XML, for CI systems.
-import builder from 'junit-report-builder';
-import type { GradeResult } from './result.ts';
+import imported, { type Builder } from 'junit-report-builder';
+import { printable } from './printable.ts';
+import type { CheckResult, GradeResult } from './result.ts';
+
+// What Node imports is the builder itself; the package's types have it one level deeper.
+const builder = imported as unknown as Builder;
 
 /** JUnit XML: a suite for each level, a case for each check. A blocked check counts as skipped. */
 export function junit(results: readonly GradeResult[]): string {
-  const file = builder.default.newBuilder();
+  const file = builder.newBuilder();
   for (const result of results) {
     const suite = file
       .testSuite()
@@ -13,10 +17,22 @@ export function junit(results: readonly GradeResult[]): string {
     for (const check of result.checks) {
       const test = suite.testCase().className(result.level).name(`${check.id} ${check.title}`);
       if (check.status === 'blocked') test.skipped();
-      if (check.status === 'failed') {
-        test.failure([check.actual, check.why, ...(check.evidence ?? [])].join('\n'), check.mistake ?? 'failed');
-      }
+      if (check.status === 'failed')
+        test.failure(printable(check.actual ?? ''), check.mistake ?? 'failed').stacktrace(details(check));
     }
   }
   return file.build();
+}
+
+function details({ expected, actual, evidence = [], why, at, reproduce }: CheckResult): string {
+  const place = at ? `look at: ${at.file}:${at.line}` : '';
+  const lines = [
+    `expected: ${expected}`,
+    `actual: ${actual}`,
+    ...evidence,
+    why ?? '',
+    place,
+    `reproduce: ${reproduce}`,
+  ];
+  return printable(lines.filter((line) => line !== '').join('\n'));
 }

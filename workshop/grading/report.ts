@@ -2,6 +2,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import chalk, { Chalk, type ChalkInstance } from 'chalk';
 import wrapAnsi from 'wrap-ansi';
+import { printable } from './printable.ts';
 import type { CheckResult, CheckStatus, GradeResult } from './result.ts';
 
 /** How it looks. */
@@ -122,15 +123,6 @@ function wrap(text: string, width: number): string[] {
   return wrapAnsi(text, width, { hard: true })
     .split('\n')
     .map((line) => line.trimEnd());
-}
-
-/** What a program wrote may hold anything: control characters would draw over the report, and bytes are no text. */
-function printable(text: string): string {
-  if (text.includes('\uFFFD')) return text.replaceAll(/[^\x20-\x7E]/gu, '.');
-  return text.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  );
 }
 
 function visible(text: string): number {

@@ -1,8 +1,10 @@
 // Runs a level's grader with vitest, in this process, which is one of its own: see grader.ts.
 import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 import { type Level, levelFile, levelsUpTo, solutionFile } from '../levels.ts';
-import { workshopRoot } from '../paths.ts';
+import { dataDirectory, workshopRoot } from '../paths.ts';
 import { cgroupVersion } from './cgroup-mounts.ts';
 import { GraderFault } from './grader.ts';
 import { NoTestbed } from './testbed.ts';
@@ -41,17 +43,27 @@ export async function runGrader({
     },
   };
   const graders = levelsUpTo(level).map((each) => levelFile(each, 'grade.test.ts'));
-  const vitest = await startVitest('test', [], {
-    root: workshopRoot,
-    config: false,
-    include: ['workshop/grading/graders.test.ts'],
-    watch: false,
-    pool: 'forks',
-    isolate: false,
-    fileParallelism: false,
-    reporters: [collect],
-    provide: { file: file ?? fileOf(level, target), seed, level: level.name, graders },
-  });
+  // Not in node_modules, where root's files would be in the way of the owner's next "npm ci".
+  const cache = path.join(dataDirectory(), 'cache', 'vitest');
+  const vitest = await startVitest(
+    'test',
+    [],
+    {
+      root: workshopRoot,
+      config: false,
+      cache: false,
+      fsModuleCache: madeFolder(cache),
+      fsModuleCachePath: cache,
+      include: ['workshop/grading/graders.test.ts'],
+      watch: false,
+      pool: 'forks',
+      isolate: false,
+      fileParallelism: false,
+      reporters: [collect],
+      provide: { file: file ?? fileOf(level, target), seed, level: level.name, graders },
+    },
+    { cacheDir: cache },
+  );
   await vitest.close();
 
   const tests = modules.flatMap((module) => [...module.children.allTests()]);
@@ -93,6 +105,16 @@ function stillPassing(level: Level, earlier: CheckResult[], own: CheckResult[]):
   const explained = ownFailure !== undefined && (ownFailure.mistake !== null || failed.mistake === null);
   if (explained) return [{ id, title, status: 'blocked' }];
   return [{ ...failed, id, title: `${levels}: ${failed.id} no longer passes (${failed.title})` }];
+}
+
+/** Makes the folder; false where it cannot be made, which only costs time. */
+function madeFolder(folder: string): boolean {
+  try {
+    fs.mkdirSync(folder, { recursive: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Which box.ts is graded where no other file is named. */

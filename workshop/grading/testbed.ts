@@ -347,6 +347,8 @@ function membersOf(directory: string): number[] {
 
 function startHolder(hostname: string, cgroups: TestbedCgroup[], shownPaths: readonly string[]): ChildProcess {
   const data = ['containers', 'images'].map((name) => path.join(dataDirectory(), name));
+  // Where they lie on a filesystem of their own, the testbed sees that one read-only, and could not make them.
+  for (const folder of data) makeIfPossible(folder);
   const shown = mountPointsFor([workshopRoot, process.execPath, dataDirectory(), '/usr/bin', '/bin', ...shownPaths]);
   const described = cgroups
     .map(({ hierarchy }) => hierarchy)
@@ -481,6 +483,14 @@ function list(directory: string, only?: 'directories'): string[] {
 
 function writeIfThere(file: string, value: number | string): void {
   if (fs.existsSync(file)) fs.writeFileSync(file, String(value));
+}
+
+function makeIfPossible(directory: string): void {
+  try {
+    fs.mkdirSync(directory, { recursive: true });
+  } catch {
+    // Read-only out here, too: where it is really missed, the testbed says so.
+  }
 }
 
 function killIfThere(pid: number): void {

@@ -1,0 +1,91 @@
+// `box`, as somebody uses it at a terminal and in scripts.
+import os from 'node:os';
+import { describe, expect, test } from 'vitest';
+import { run } from './command.ts';
+import { openTerminal, prompt } from './terminal.ts';
+
+const box = `${process.execPath} workshop/cli/start.mjs box`;
+
+describe('in a script', () => {
+  test.for([
+    { command: ['true'], status: 0 },
+    { command: ['sh', '-c', 'exit 42'], status: 42 },
+    { command: ['sh', '-c', 'kill -TERM $$'], status: 143 },
+    { command: ['no-such-command'], status: 127 },
+    { command: ['/etc/passwd'], status: 126 },
+  ])('$command: status $status comes through', async ({ command, status }) => {
+    expect(await run(['box', '00', '--solution', 'run', ...command])).toMatchObject({ status, stdout: '' });
+  });
+
+  test('words, input and output arrive unchanged', async () => {
+    const script = 'printf "[%s]" "$@"; cat; echo to-stderr >&2';
+    const ended = await run(
+      ['box', '01', '--solution', 'run', '-i', 'busybox', 'sh', '-c', script, 'sh', '', ' a  b', '*'],
+      {
+        input: 'typed\n',
+      },
+    );
+    expect(ended).toEqual({ status: 0, signal: undefined, stdout: '[][ a  b][*]typed\n', stderr: 'to-stderr\n' });
+  });
+
+  test('options of the command are not ours', async () => {
+    const ended = await run(['box', '00', '--solution', 'run', 'echo', '--help', '--solution', '-i', 'x']);
+    expect(ended).toMatchObject({ status: 0, stdout: '--help --solution -i x\n' });
+  });
+
+  test('box.ts has the last word on wrong options', async () => {
+    const ended = await run(['box', '00', '--solution', 'run', '--no-such-option', 'true']);
+    expect(ended).toMatchObject({ status: 2, stdout: '' });
+    expect(ended.stderr).toMatch(/--no-such-option/);
+  });
+
+  test('what it does to the host is gone afterwards', async () => {
+    const name = os.hostname();
+    const script = 'hostname renamed; echo x > /root/from-a-box; hostname';
+    expect((await run(['box', '00', '--solution', 'run', 'sh', '-c', script])).stdout).toBe('renamed\n');
+    expect(os.hostname()).toBe(name);
+    expect((await run(['box', '00', '--solution', 'run', 'ls', '/root'])).stdout).not.toContain('from-a-box');
+  });
+});
+
+describe('at a terminal', () => {
+  test('Ctrl-C, Ctrl-Z and Ctrl-D are for the shell in it, and the terminal is as it was afterwards', async () => {
+    using terminal = await openTerminal();
+    terminal.type('echo "settings before: $(stty -g)"');
+    const [, before] = await terminal.shows(/^settings before: (\S+)$/m);
+    terminal.type(`${box} 01 --solution run -i busybox /bin/sh`);
+    await terminal.shows(/^\/ #/m);
+
+    // The word is in two parts, so that the line that is typed is not taken for what it prints.
+    terminal.type(`trap 'echo "not ""me"' INT; echo run""ning; sleep 86395`);
+    await terminal.shows(/^running$/m);
+    terminal.press('C-c');
+    terminal.type('echo "interrupted"": $?"');
+    await terminal.shows(/^interrupted: 130$/m);
+
+    terminal.type('echo again; sleep 86394');
+    await terminal.shows(/^again$/m);
+    terminal.press('C-z');
+    await terminal.shows(/Stopped/);
+    terminal.type('kill %1; wait; echo "go""ne"');
+    await terminal.shows(/^gone$/m);
+
+    terminal.type('sh -c "exit 7"');
+    terminal.press('C-d');
+    await terminal.shows(prompt);
+    terminal.type('echo "status"": $?"; echo "settings after: $(stty -g)"');
+    const [, after] = await terminal.shows(/^settings after: (\S+)$/m);
+    await terminal.shows(/^status: 7$/m);
+    expect(after).toBe(before);
+  });
+
+  test('Ctrl-C ends a command that does not handle it, and its status says so', async () => {
+    using terminal = await openTerminal();
+    terminal.type(`${box} 00 --solution run sh -c 'echo run""ning; exec sleep 86393'`);
+    await terminal.shows(/^running$/m);
+    terminal.press('C-c');
+    await terminal.shows(prompt);
+    terminal.type('echo "status"": $?"');
+    await terminal.shows(/^status: 130$/m);
+  });
+});
