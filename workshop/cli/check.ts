@@ -2,24 +2,11 @@
 import { existsSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fillCompileCache } from '../grading/compile-cache.ts';
 import type { GradeResult, Target } from '../grading/result.ts';
-import { fileOf } from '../grading/run-grader.ts';
-import { type Grader, GraderFault, openGrader } from '../grading/grader.ts';
-import { NoTestbed, sweepTestbeds } from '../grading/testbed.ts';
-import { allLevels, type Level, spoken } from '../levels.ts';
-import { currentLevel, ProgressUnusable, readProgress, recordResult } from '../progress.ts';
-import {
-  becomeRoot,
-  boxFile,
-  command,
-  exitStatus,
-  levelNamed,
-  needBusybox,
-  options,
-  UsageError,
-  withoutTestbed,
-} from './command.ts';
+import { explaining, openSession, shown } from '../grading/session.ts';
+import { allLevels } from '../levels.ts';
+import { currentLevel, readProgress } from '../progress.ts';
+import { becomeRoot, boxFile, command, exitStatus, levelNamed, options, UsageError } from './command.ts';
 
 const help = `Usage: npm run check [level] [-- options]
 
@@ -73,23 +60,14 @@ async function main(argv: string[]): Promise<number> {
     : [positionals[0] === undefined ? currentLevel() : levelNamed(positionals[0])];
 
   becomeRoot();
-  // First: until it is ready, there is time for everything else.
-  await using grader = openGrader();
-  endOnSignal(grader);
-  for (const swept of await sweepTestbeds()) {
-    process.stderr.write(
-      `Swept what a killed run left: testbed ${swept.id} (${swept.processes} processes, ${swept.cgroups} cgroups)\n`,
-    );
-  }
-  await needBusybox(values.yes === true || values.json === true);
-
+  await using session = await openSession({ yes: values.yes === true || values.json === true });
   const results: GradeResult[] = [];
   for (const level of levels) {
-    await fillCompileCache(file ?? fileOf(level, target));
-    const result = await grader.grade({ level, target, file, seed: values.seed });
+    const result = await session.grade({ level, target, file, seed: values.seed });
     results.push(result);
-    if (target === 'student') keep(result);
-    if (!values.json) process.stdout.write(await show(level, result, values.plain === true, levels.length > 1));
+    if (values.json) continue;
+    if (levels.length > 1) process.stdout.write(`\n${level.name}\n`);
+    process.stdout.write(await shown(level, result, values.plain === true));
   }
   if (values.json) process.stdout.write(JSON.stringify(values.all ? results : results[0], null, 2) + '\n');
   if (values.junit !== undefined) {
@@ -107,58 +85,4 @@ function needFolderOf(junit: string): void {
     throw new UsageError(`${junit} is a folder: --junit takes a file`);
 }
 
-/** The verdict stands, also where it cannot be remembered. */
-function keep(result: GradeResult): void {
-  try {
-    recordResult(result);
-  } catch (error) {
-    if (!(error instanceof ProgressUnusable)) throw error;
-    process.stderr.write(`Not kept: ${error.message}\n`);
-  }
-}
-
-async function show(level: Level, result: GradeResult, plain: boolean, several: boolean): Promise<string> {
-  const { report } = await import('../grading/report.ts');
-  const levels = allLevels();
-  const next = levels[levels.findIndex(({ name }) => name === level.name) + 1];
-  const style = { plain: plain || process.env['NO_COLOR'] !== undefined, columns: process.stdout.columns ?? 80 };
-  return (
-    (several ? `\n${level.name}\n` : '') +
-    report(result, style, {
-      command: `npm run check ${spoken(level)}`,
-      nextLevel: next === undefined ? null : spoken(next),
-      lesson: `levels/${level.name}/README.md`,
-      file: `levels/${level.name}/box.ts`,
-    })
-  );
-}
-
-/** Signals that ask a command to end, by number: its status is then 128 and that. See signal(7). */
-const endingSignals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-
-/** Makes those signals end this command with nothing left: no process, no testbed, no verdict. */
-function endOnSignal(grader: Grader): void {
-  let ending = false;
-  const end = async (status: number): Promise<void> => {
-    if (ending) return;
-    ending = true;
-    process.stderr.write('\nInterrupted.\n');
-    // The grader first: it would open the next testbed while we remove this one.
-    await grader.close();
-    await sweepTestbeds(process.pid);
-    process.exit(status);
-  };
-  for (const [name, number] of Object.entries(endingSignals)) process.on(name, () => void end(128 + number));
-}
-
-await command(help, async (argv) => {
-  try {
-    return await main(argv);
-  } catch (error) {
-    if (error instanceof NoTestbed) throw withoutTestbed(error);
-    if (!(error instanceof GraderFault)) throw error;
-    await sweepTestbeds(process.pid);
-    process.stderr.write(`The grader itself broke; this says nothing about your program: ${error.message}\n`);
-    return exitStatus.fault;
-  }
-});
+await command(help, explaining(main));

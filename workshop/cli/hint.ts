@@ -1,5 +1,6 @@
 // npm run hint [level] [check]: the next step of the ladder for a check: the idea, then the call, then nearly the code.
 import { readFile } from 'node:fs/promises';
+import wrapAnsi from 'wrap-ansi';
 import { levelFile } from '../levels.ts';
 import { changeProgress, currentLevel, readProgress } from '../progress.ts';
 import { command, exitStatus, levelNamed, options, UsageError } from './command.ts';
@@ -11,6 +12,9 @@ code. Without a check: the first one of the level that has not passed.
 
 Example: npm run hint level-00 00.2
 `;
+
+/** Columns. */
+const WIDTH = 80;
 
 async function main(argv: string[]): Promise<number> {
   const { positionals } = options({ args: argv, allowPositionals: true, options: {} });
@@ -29,7 +33,8 @@ async function main(argv: string[]): Promise<number> {
     shown = Math.min((kept.hints[check] ?? 0) + 1, steps.length);
     kept.hints[check] = shown;
   });
-  process.stdout.write(`${check}, hint ${shown} of ${steps.length}\n\n${steps[shown - 1]}\n`);
+  const text = steps[shown - 1]!.replaceAll(/\n(?!\n)/g, ' ');
+  process.stdout.write(`${check}, hint ${shown} of ${steps.length}\n\n${wrapAnsi(text, WIDTH)}\n`);
   return exitStatus.passed;
 }
 
