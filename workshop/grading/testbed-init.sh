@@ -4,67 +4,39 @@
 # It runs in namespaces of its own (mount, UTS, IPC, network, PID, cgroup), where every mount is private. What a
 # program in the testbed writes goes to a tmpfs laid over the machine's own files, and is gone with the testbed.
 #
-#   testbed-init.sh BASE HOSTNAME CONTAINERS IMAGES SHOWN CGROUPS
+#   testbed-init.sh BASE HOSTNAME IMAGES MOUNTS VIEWS
 #
-# BASE        a directory that is not looked into in the testbed; its tmpfs is mounted here
-# CONTAINERS  where box.ts keeps its containers: a filesystem of its own, since overlay cannot be stacked on overlay
-# IMAGES      where the images are, and where box.ts unpacks them: likewise
-# SHOWN       mount points of the machine to be seen (read-only) in the testbed, one a line
-# CGROUPS     cgroup hierarchies to be seen, one a line: "MOUNTPOINT TYPE OPTIONS"
+# BASE      a directory that is not looked into in the testbed; its tmpfs is mounted here
+# IMAGES    the folder of images
+# MOUNTS    what is mounted on the host, in the form of fstab(5)
+# VIEWS     likewise, after the images' archives are there
+#
+# Both tables come from testbed.ts. A table is one process; a mount(8) for each line would take most of the time.
 set -eu
-base=$1 hostname=$2 containers=$3 images=$4 shown=$5 cgroups=$6
+base=$1 hostname=$2 images=$3 mounts=$4 views=$5
+root=$base/root
 
 echo "$hostname" > /proc/sys/kernel/hostname
 
 mount -t tmpfs -o size=512m,mode=755 testbed "$base"
-mkdir "$base/upper" "$base/work" "$base/root"
+mkdir "$base/upper" "$base/work" "$base/root" "$base/containers" "$base/images"
 # Held open: the checker reads through it what the program changed on this host.
 exec 9< "$base/upper"
-root=$base/root
-mount -t overlay -o "lowerdir=/,upperdir=$base/upper,workdir=$base/work" testbed "$root"
 
-echo "$shown" | while read -r point; do
-  [ -n "$point" ] || continue
-  mount --bind "$point" "$root$point"
-  mount -o remount,bind,ro "$root$point"
-done
+echo "$mounts" > "$base/mounts"
+mount --all --fstab "$base/mounts"
 
-mount -t proc proc "$root/proc"
-mount -t sysfs -o ro sysfs "$root/sys"
-case $cgroups in
-  "/sys/fs/cgroup "*) ;;
-  *) mount -t tmpfs -o mode=755 tmpfs "$root/sys/fs/cgroup" ;;
-esac
-echo "$cgroups" | while read -r point type options; do
-  [ -d "$root$point" ] || mkdir -p "$root$point"
-  mount -t "$type" ${options:+-o "$options"} "$type" "$root$point"
-done
-
-mount -t tmpfs -o mode=755 tmpfs "$root/dev"
-mkdir "$root/dev/pts" "$root/dev/shm"
-mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts "$root/dev/pts"
-mount -t tmpfs tmpfs "$root/dev/shm"
 cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty "$root/dev/"
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
 ln -s fd/0 "$root/dev/stdin"; ln -s fd/1 "$root/dev/stdout"; ln -s fd/2 "$root/dev/stderr"
 
-mkdir -p "$root$containers"
-mount -t tmpfs -o size=256m,mode=755 containers "$root$containers"
-
-mkdir -p "$root$images"
-mount -t tmpfs -o size=256m,mode=755 images "$root$images"
 for archive in "$images"/*.tar; do
-  [ -e "$archive" ] || continue
-  : > "$root$archive"
-  mount --bind "$archive" "$root$archive"
-  mount -o remount,bind,ro "$root$archive"
+  if [ -e "$archive" ]; then : > "$root$archive"; fi
 done
-
-# Second views of them, which nothing that the program mounts there can cover.
-mkdir "$base/containers" "$base/images"
-mount --bind "$root$containers" "$base/containers"
-mount --bind "$root$images" "$base/images"
+echo "$views" > "$base/views"
+mount --all --fstab "$base/views"
+# Second views of both, which nothing that the program mounts there can cover.
 exec 8< "$base/containers" 7< "$base/images"
 
 cd "$root"

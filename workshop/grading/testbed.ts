@@ -346,18 +346,19 @@ function membersOf(directory: string): number[] {
 // ---- the holder ----------------------------------------------------------------------------------------------
 
 function startHolder(hostname: string, cgroups: TestbedCgroup[], shownPaths: readonly string[]): ChildProcess {
-  const data = ['containers', 'images'].map((name) => path.join(dataDirectory(), name));
+  const data = dataDirectory();
+  const [containers, images] = ['containers', 'images'].map((name) => path.join(data, name)) as [string, string];
   // Where they lie on a filesystem of their own, the testbed sees that one read-only, and could not make them.
-  for (const folder of data) makeIfPossible(folder);
-  const shown = mountPointsFor([workshopRoot, process.execPath, dataDirectory(), '/usr/bin', '/bin', ...shownPaths]);
-  const described = cgroups
+  for (const folder of [containers, images]) makeIfPossible(folder);
+  const shown = mountPointsFor([workshopRoot, process.execPath, data, '/usr/bin', '/bin', ...shownPaths]);
+  const hierarchies = cgroups
     .map(({ hierarchy }) => hierarchy)
-    .filter(({ version, controllers }) => version === 2 || controllers.some((name) => courseControllers.includes(name)))
-    .map(({ version, mountPoint, controllers }) =>
-      version === 2 ? `${mountPoint} cgroup2` : `${mountPoint} cgroup ${controllers.join(',')}`,
+    .filter(
+      ({ version, controllers }) => version === 2 || controllers.some((name) => courseControllers.includes(name)),
     );
   const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup'];
-  const init = ['sh', initScript, runDirectory, hostname, ...data, shown.join('\n'), described.join('\n')];
+  const tables = [mountsOfHost(shown, hierarchies, containers, images), viewsOfHost(containers, images)];
+  const init = ['sh', initScript, runDirectory, hostname, images, ...tables];
   return spawn(
     'sh',
     [
@@ -378,6 +379,52 @@ function startHolder(hostname: string, cgroups: TestbedCgroup[], shownPaths: rea
 
 /** Starts a program that cannot gain the forbidden capabilities. See setpriv(1). */
 const withoutForbidden = ['setpriv', `--bounding-set=${forbiddenCapabilities.map((name) => `-${name}`).join(',')}`];
+
+/** The mounts of a testbed's host, in the form of fstab(5). */
+function mountsOfHost(shown: string[], hierarchies: Hierarchy[], containers: string, images: string): string {
+  const base = runDirectory;
+  const root = `${base}/root`;
+  const cgroup2AtTop = hierarchies.some(({ version, mountPoint }) => version === 2 && mountPoint === '/sys/fs/cgroup');
+  return fstab([
+    ['testbed', root, 'overlay', `lowerdir=/,upperdir=${base}/upper,workdir=${base}/work`],
+    ...shown.map((point): MountLine => [point, root + point, 'none', 'bind,ro']),
+    ['proc', `${root}/proc`, 'proc', 'defaults'],
+    ['sysfs', `${root}/sys`, 'sysfs', 'ro'],
+    ...(cgroup2AtTop ? [] : ([['tmpfs', `${root}/sys/fs/cgroup`, 'tmpfs', 'mode=755']] satisfies MountLine[])),
+    ...hierarchies.map(({ version, mountPoint, controllers }): MountLine =>
+      version === 2
+        ? ['cgroup2', root + mountPoint, 'cgroup2', 'X-mount.mkdir']
+        : ['cgroup', root + mountPoint, 'cgroup', `X-mount.mkdir,${controllers.join(',')}`],
+    ),
+    ['tmpfs', `${root}/dev`, 'tmpfs', 'mode=755'],
+    ['devpts', `${root}/dev/pts`, 'devpts', 'X-mount.mkdir,newinstance,ptmxmode=666,mode=620'],
+    ['tmpfs', `${root}/dev/shm`, 'tmpfs', 'X-mount.mkdir'],
+    // Filesystems of their own, since the layers of an overlay that can be written must not lie on an overlay.
+    ['containers', root + containers, 'tmpfs', 'X-mount.mkdir,size=256m,mode=755'],
+    ['images', root + images, 'tmpfs', 'X-mount.mkdir,size=256m,mode=755'],
+  ]);
+}
+
+/** The images' archives, and where the checker looks at what is made beside them. */
+function viewsOfHost(containers: string, images: string): string {
+  const root = `${runDirectory}/root`;
+  const archives = list(images)
+    .filter((name) => name.endsWith('.tar'))
+    .map((name) => path.join(images, name));
+  return fstab([
+    ...archives.map((archive): MountLine => [archive, root + archive, 'none', 'bind,ro']),
+    [root + containers, `${runDirectory}/containers`, 'none', 'bind'],
+    [root + images, `${runDirectory}/images`, 'none', 'bind'],
+  ]);
+}
+
+type MountLine = [source: string, target: string, type: string, options: string];
+
+function fstab(lines: MountLine[]): string {
+  const escaped = (word: string): string =>
+    word.replaceAll(/[\s\\]/g, (letter) => `\\${letter.charCodeAt(0).toString(8).padStart(3, '0')}`);
+  return lines.map((line) => [...line.map(escaped), '0', '0'].join(' ')).join('\n');
+}
 
 /** Where Debian keeps programs. */
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
