@@ -115,7 +115,7 @@ check('01.3', '/proc, /sys and /dev are mounted in it', {
   },
 });
 
-check('01.4', "its / is the container's directory", {
+check('01.4', "its / is the container's directory, and that of box.ts is not", {
   of: held,
   until: '03',
   needs: ['01.1'],
@@ -127,6 +127,15 @@ check('01.4', "its / is the container's directory", {
     if (command === undefined)
       return { expected, actual: `the command never ran: ${showEnd(run)}`, evidence: showStderr(run) };
     const root = rootOf(run)!.replace(/\/$/, '');
+    const runtime = run.during!.runtime;
+    if (runtime !== null && runtime.rootId !== run.before.rootId) {
+      return {
+        expected: "that box.ts itself keeps the host's /",
+        actual: `its root is ${runtime.root}`,
+        evidence: [`/proc/${runtime.innerPid}/root -> ${runtime.root}`],
+        at: findCall(run, 'chroot', ({ process }) => process === '0'),
+      };
+    }
     if (command.root.endsWith(`/${root}`)) return undefined;
     return {
       expected,

@@ -70,6 +70,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'failure-exits-0',
     checks: ['01.6'],
+    line: /\breturn 0\b/,
     why: 'box.ts could not do what it was asked and reports a success. Let the error be thrown: the status is 125 then.',
     shows: (run) => run.exitCode === 0,
   },
