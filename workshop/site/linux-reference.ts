@@ -1,0 +1,86 @@
+// The reference of `linux`, from the docstrings of its files: what a function is and says of itself cannot drift.
+import fs from 'node:fs';
+import path from 'node:path';
+import { parseSync } from 'oxc-parser';
+import { workshopRoot } from '../paths.ts';
+
+type Entry = { name: string; signature: string; doc: string };
+
+/** The reference as markdown: a section a file of linux/, and in it every name that the package exports. */
+export function linuxReference(): string {
+  const folder = path.join(workshopRoot, 'linux');
+  const index = fs.readFileSync(path.join(folder, 'index.ts'), 'utf8');
+  const sections = [...index.matchAll(/export \{([^}]*)\} from '\.\/([^']+)'/g)].map(([, names, file]) => {
+    const exported = new Set(names!.split(',').map((name) => name.replace(/\btype\b/, '').trim()).filter(Boolean));
+    return section(fs.readFileSync(path.join(folder, file!), 'utf8'), file!, exported);
+  });
+  return [
+    '# The system calls: `#linux`',
+    '',
+    "`import * as linux from '#linux'` gives you the system calls of this course, one function each, named and ordered as in section 2 of the manual. A call that fails throws a `LinuxError`, with `syscall`, `errno`, `code` and `args`.",
+    '',
+    ...sections,
+  ].join('\n');
+}
+
+function section(source: string, file: string, exported: ReadonlySet<string>): string {
+  const head = /^\/\/ (.*(?:\n\/\/ .*)*)/.exec(source)?.[1]?.replaceAll(/\n\/\/ /g, ' ') ?? '';
+  const entries = entriesOf(source, file).filter(({ name }) => exported.has(name));
+  const functions = entries.filter(({ signature }) => !signature.startsWith('const'));
+  const constants = entries.filter(({ signature }) => signature.startsWith('const'));
+  return [
+    `## ${head.split('. ')[0]!.replace(/\.$/, '')}`,
+    '',
+    ...functions.flatMap(({ name, signature, doc }) => [`### ${name}`, '', '```ts', signature, '```', '', prose(doc), '']),
+    ...(constants.length === 0 ? [] : ['| constant | value | meaning |', '| --- | --- | --- |']),
+    ...constants.map(({ name, signature, doc }) => `| \`${name}\` | \`${signature.split('= ')[1]}\` | ${cell(doc)} |`),
+    '',
+  ].join('\n');
+}
+
+/** What a file exports, with the comment right before it. */
+function entriesOf(source: string, file: string): Entry[] {
+  const { program, comments } = parseSync(file, source);
+  return program.body.flatMap((statement): Entry[] => {
+    if (statement.type !== 'ExportNamedDeclaration' || statement.declaration === null) return [];
+    const { declaration } = statement;
+    const comment = comments.findLast(({ end }) => end <= statement.start && source.slice(end, statement.start).trim() === '');
+    const doc = comment?.type === 'Block' ? comment.value.replaceAll(/^\s*\*+ ?/gm, '').trim() : '';
+    switch (declaration.type) {
+      case 'FunctionDeclaration':
+        return [{ name: declaration.id!.name, signature: source.slice(declaration.start, declaration.body!.start).trim(), doc }];
+      case 'VariableDeclaration':
+        return declaration.declarations.flatMap(({ id, init }) =>
+          id.type !== 'Identifier' || init === null
+            ? []
+            : [{ name: id.name, signature: `const ${id.name} = ${source.slice(init.start, init.end)}`, doc }],
+        );
+      case 'ClassDeclaration':
+      case 'TSTypeAliasDeclaration':
+        return [{ name: declaration.id!.name, signature: withoutBodies(source.slice(declaration.start, declaration.end)), doc }];
+      default:
+        return [];
+    }
+  });
+}
+
+/** A class as its readers see it: fields, without what its constructor does. */
+function withoutBodies(text: string): string {
+  return text.replace(/\n\n {2}constructor[\s\S]*\n {2}\}\n/, '\n');
+}
+
+/** A docstring as markdown: its tags become a list. */
+function prose(doc: string): string {
+  const [text = '', ...tags] = doc.split(/^@/m);
+  const list = tags.map((tag) => {
+    const [, kind, rest] = /^(\w+) ([\s\S]*)$/.exec(tag.trim()) ?? [];
+    if (kind === 'param') return `- ${rest!.replace(/^(\S+) /, '`$1`: ')}`;
+    return `- throws ${rest ?? ''}`;
+  });
+  const [inline, ...after] = text.trim().split(' @throws ');
+  return [inline, ...after.map((what) => `- throws ${what}`), ...list].join('\n\n');
+}
+
+function cell(doc: string): string {
+  return doc.replaceAll('\n', ' ').replaceAll('|', '\\|');
+}
