@@ -71,6 +71,7 @@ describe('at a terminal', () => {
     await terminal.shows(/^gone$/m);
 
     terminal.type('sh -c "exit 7"');
+    await terminal.shows(/exit 7"\n\/ #\s*$/);
     terminal.press('C-d');
     await terminal.shows(prompt);
     terminal.type('echo "status"": $?"; echo "settings after: $(stty -g)"');
