@@ -56,14 +56,15 @@ describe('at a terminal', () => {
     terminal.type(`${box} 01 --solution run -i busybox env PS1='inside> ' sh`);
     await terminal.shows(/^inside>/m);
 
-    // The word is in two parts, so that the line that is typed is not taken for what it prints.
-    terminal.type(`trap 'echo "not ""me"' INT; echo run""ning; sleep 86395`);
+    // A key is for the command once that is in the foreground, and so once it says something itself. The word is in two
+    // parts, so that the line that is typed is not taken for what it prints.
+    terminal.type(`sh -c 'echo run""ning; exec sleep 86395'`);
     await terminal.shows(/^running$/m);
     terminal.press('C-c');
     terminal.type('echo "interrupted"": $?"');
     await terminal.shows(/^interrupted: 130$/m);
 
-    terminal.type('echo again; sleep 86394');
+    terminal.type(`sh -c 'echo aga""in; exec sleep 86394'`);
     await terminal.shows(/^again$/m);
     terminal.press('C-z');
     await terminal.shows(/Stopped/);
