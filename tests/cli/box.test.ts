@@ -53,24 +53,26 @@ describe('at a terminal', () => {
     using terminal = await openTerminal();
     terminal.type('echo "settings before: $(stty -g)"');
     const [, before] = await terminal.shows(/^settings before: (\S+)$/m);
-    terminal.type(`${box} 01 --solution run -i busybox /bin/sh`);
-    await terminal.shows(/^\/ #/m);
+    terminal.type(`${box} 01 --solution run -i busybox env PS1='inside> ' sh`);
+    await terminal.shows(/^inside>/m);
 
-    // The word is in two parts, so that the line that is typed is not taken for what it prints.
-    terminal.type(`trap 'echo "not ""me"' INT; echo run""ning; sleep 86395`);
+    // A key is for the command once that is in the foreground, and so once it says something itself. The word is in two
+    // parts, so that the line that is typed is not taken for what it prints.
+    terminal.type(`sh -c 'echo run""ning; exec sleep 86395'`);
     await terminal.shows(/^running$/m);
     terminal.press('C-c');
     terminal.type('echo "interrupted"": $?"');
     await terminal.shows(/^interrupted: 130$/m);
 
-    terminal.type('echo again; sleep 86394');
+    terminal.type(`sh -c 'echo aga""in; exec sleep 86394'`);
     await terminal.shows(/^again$/m);
     terminal.press('C-z');
     await terminal.shows(/Stopped/);
-    terminal.type('kill %1; wait; echo "go""ne"');
+    terminal.type('kill -KILL %1; wait; echo "go""ne"');
     await terminal.shows(/^gone$/m);
 
     terminal.type('sh -c "exit 7"');
+    await terminal.shows(/exit 7"\n[^>]*inside>\s*$/);
     terminal.press('C-d');
     await terminal.shows(prompt);
     terminal.type('echo "status"": $?"; echo "settings after: $(stty -g)"');

@@ -4,8 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { workshopRoot } from '../../workshop/paths.ts';
 
-/** The shell waits for a command. */
-export const prompt = /(^|\n)ready>\s*$/;
+/** The shell waits for a command; what a key showed may stand before it. */
+export const prompt = /ready>\s*$/;
 
 /** Seconds after which what is waited for counts as never coming; against hanging only. */
 const PATIENCE = 60;

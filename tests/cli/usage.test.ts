@@ -160,7 +160,7 @@ describe('a machine that is not ready: status 3, and what to do', () => {
 
   test('no image, and a data folder that cannot be written', async () => {
     using folder = openFolder();
-    const BOXWRIGHT_HOME = '/proc/boxwright';
+    const BOXWRIGHT_HOME = '/sys/boxwright';
     const ended = await run(['check', '01', '--json'], {
       env: { BOXWRIGHT_HOME, BOXWRIGHT_PROGRESS: path.join(folder.path, 'progress.json') },
     });

@@ -150,7 +150,8 @@ describe('what a program says is not believed', () => {
     },
   );
 
-  test.for(['never-ends', 'fork-bomb', 'endless-output'])('%s: an end after 10 seconds', async (name) => {
+  // At the same time: most of it is waiting.
+  test.concurrent.for(['never-ends', 'fork-bomb', 'endless-output'])('%s: an end after 10 seconds', async (name) => {
     const { stdout, exitCode } = await check('00', '--file', path.join(folder, `${name}.ts`), '--plain');
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(/^FAILED {2}00\.1 /m);
