@@ -28,9 +28,13 @@ export function buildSite(directory: string): string[] {
   const places = pages.map(({ file, section, title }): Place => ({ file, section, title }));
   for (const page of pages) fs.writeFileSync(path.join(directory, page.file), layout(page.html, page, places));
   fs.writeFileSync(path.join(directory, 'search-index.js'), `window.searchIndex = ${searchIndex(pages)};\n`);
-  for (const name of ['style.css', 'site.js']) fs.copyFileSync(path.join(import.meta.dirname, name), path.join(directory, name));
+  for (const name of ['style.css', 'site.js'])
+    fs.copyFileSync(path.join(import.meta.dirname, name), path.join(directory, name));
   const { resolve } = createRequire(import.meta.url);
-  fs.copyFileSync(resolve('minisearch').replace(/[^/]+\/[^/]+$/, 'umd/index.js'), path.join(directory, 'minisearch.js'));
+  fs.copyFileSync(
+    resolve('minisearch').replace(/[^/]+\/[^/]+$/, 'umd/index.js'),
+    path.join(directory, 'minisearch.js'),
+  );
   return pages.map(({ file }) => file);
 }
 
@@ -43,7 +47,7 @@ function render(source: Source, all: readonly Source[]): Page {
   markdown.core.ruler.push('links', ({ tokens }) => {
     for (const token of tokens.flatMap(({ children }) => children ?? [])) {
       const href = token.type === 'link_open' ? token.attrGet('href') : null;
-      if (href !== null) token.attrSet('href', linkTo(href, source, all));
+      if (href !== null) token.attrSet('href', linkTo(String(href), source, all));
     }
   });
   const html = markdown.render(source.markdown.replaceAll(/<!-- (not )?run.*-->\n/g, ''));
@@ -63,7 +67,9 @@ function linkTo(href: string, source: Source, all: readonly Source[]): string {
 
 /** @throws Error naming a link to a place that no page has */
 function checkAnchors(pages: readonly Page[]): void {
-  const ids = new Map(pages.map(({ file, html }) => [file, new Set([...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id))]));
+  const ids = new Map(
+    pages.map(({ file, html }) => [file, new Set([...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id))]),
+  );
   for (const { file, html, origin } of pages) {
     for (const [, target = '', hash] of html.matchAll(/href="([^"#]*)#([^"]+)"/g)) {
       if (/^https?:/.test(target)) continue;
@@ -89,7 +95,10 @@ function escape(text: string): string {
 }
 
 function slugify(text: string): string {
-  return text.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, '-').replaceAll(/^-|-$/g, '');
+  return text
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]+/gu, '-')
+    .replaceAll(/^-|-$/g, '');
 }
 
 /** An index over the sections of all pages, as MiniSearch stores it. */

@@ -11,7 +11,12 @@ export function linuxReference(): string {
   const folder = path.join(workshopRoot, 'linux');
   const index = fs.readFileSync(path.join(folder, 'index.ts'), 'utf8');
   const sections = [...index.matchAll(/export \{([^}]*)\} from '\.\/([^']+)'/g)].map(([, names, file]) => {
-    const exported = new Set(names!.split(',').map((name) => name.replace(/\btype\b/, '').trim()).filter(Boolean));
+    const exported = new Set(
+      names!
+        .split(',')
+        .map((name) => name.replace(/\btype\b/, '').trim())
+        .filter(Boolean),
+    );
     return section(fs.readFileSync(path.join(folder, file!), 'utf8'), file!, exported);
   });
   return [
@@ -31,7 +36,16 @@ function section(source: string, file: string, exported: ReadonlySet<string>): s
   return [
     `## ${head.split('. ')[0]!.replace(/\.$/, '')}`,
     '',
-    ...functions.flatMap(({ name, signature, doc }) => [`### ${name}`, '', '```ts', signature, '```', '', prose(doc), '']),
+    ...functions.flatMap(({ name, signature, doc }) => [
+      `### ${name}`,
+      '',
+      '```ts',
+      signature,
+      '```',
+      '',
+      prose(doc),
+      '',
+    ]),
     ...(constants.length === 0 ? [] : ['| constant | value | meaning |', '| --- | --- | --- |']),
     ...constants.map(({ name, signature, doc }) => `| \`${name}\` | \`${signature.split('= ')[1]}\` | ${cell(doc)} |`),
     '',
@@ -44,11 +58,19 @@ function entriesOf(source: string, file: string): Entry[] {
   return program.body.flatMap((statement): Entry[] => {
     if (statement.type !== 'ExportNamedDeclaration' || statement.declaration === null) return [];
     const { declaration } = statement;
-    const comment = comments.findLast(({ end }) => end <= statement.start && source.slice(end, statement.start).trim() === '');
+    const comment = comments.findLast(
+      ({ end }) => end <= statement.start && source.slice(end, statement.start).trim() === '',
+    );
     const doc = comment?.type === 'Block' ? comment.value.replaceAll(/^\s*\*+ ?/gm, '').trim() : '';
     switch (declaration.type) {
       case 'FunctionDeclaration':
-        return [{ name: declaration.id!.name, signature: source.slice(declaration.start, declaration.body!.start).trim(), doc }];
+        return [
+          {
+            name: declaration.id!.name,
+            signature: source.slice(declaration.start, declaration.body!.start).trim(),
+            doc,
+          },
+        ];
       case 'VariableDeclaration':
         return declaration.declarations.flatMap(({ id, init }) =>
           id.type !== 'Identifier' || init === null
@@ -57,7 +79,13 @@ function entriesOf(source: string, file: string): Entry[] {
         );
       case 'ClassDeclaration':
       case 'TSTypeAliasDeclaration':
-        return [{ name: declaration.id!.name, signature: withoutBodies(source.slice(declaration.start, declaration.end)), doc }];
+        return [
+          {
+            name: declaration.id!.name,
+            signature: withoutBodies(source.slice(declaration.start, declaration.end)),
+            doc,
+          },
+        ];
       default:
         return [];
     }

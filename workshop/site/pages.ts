@@ -34,11 +34,21 @@ const handbookOrder = [
 /** All pages, in reading order. */
 export function sources(): Source[] {
   return [
-    { file: 'index.html', section: 'Start', origin: 'workshop/site/start.md', markdown: read('workshop/site/start.md') },
+    {
+      file: 'index.html',
+      section: 'Start',
+      origin: 'workshop/site/start.md',
+      markdown: read('workshop/site/start.md'),
+    },
     ...allLevels().map((level): Source => {
       const origin = path.relative(workshopRoot, levelFile(level, 'README.md'));
       const checks = checksOf(fs.readFileSync(levelFile(level, 'grade.test.ts'), 'utf8'));
-      return { file: `lesson-${level.name}.html`, section: 'Lessons', origin, markdown: withChecks(read(origin), checks) };
+      return {
+        file: `lesson-${level.name}.html`,
+        section: 'Lessons',
+        origin,
+        markdown: withChecks(read(origin), checks),
+      };
     }),
     ...handbook().map((name): Source => ({
       file: `handbook-${name}.html`,
