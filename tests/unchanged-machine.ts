@@ -14,7 +14,9 @@ export default function rememberMachine(): () => void {
       const added = things.filter((thing) => !known.has(thing));
       const gone = [...known].filter((thing) => !things.includes(thing));
       if (added.length + gone.length > 0) {
-        throw new Error(`the tests changed this machine: ${what}: new: ${added.join('; ')}; gone: ${gone.join('; ')}`);
+        const shown = (list: string[]): string =>
+          list.map((thing) => thing.replaceAll(/\s+/g, ' ').slice(0, 120)).join('; ');
+        throw new Error(`the tests changed this machine: ${what}: new: ${shown(added)}; gone: ${shown(gone)}`);
       }
     }
   };

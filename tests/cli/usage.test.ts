@@ -39,11 +39,23 @@ describe('wrong words: status 2, and how it is meant', () => {
     { words: ['hint', '00', '01.1'], says: '00-fork-exec has no check "01.1"' },
     { words: ['hint', '00', '00.1', '00.2'], says: 'hint takes a level and a check' },
     { words: ['hint', '00', '--all'], says: /unknown option '--all'/i },
+    { words: ['box', '00', '--file', 'no-such-box.ts', 'run', 'ls'], says: 'there is no file no-such-box.ts' },
+    { words: ['watch', '00', '01'], says: 'watch takes one level' },
+    { words: ['watch', 'level-77'], says: 'there is no level "level-77"' },
+    { words: ['trace', 'level-77', 'ls'], says: 'there is no level "level-77"' },
+    { words: ['trace', '00', '--file', 'levels', 'ls'], says: 'levels is a folder' },
+    { words: ['diff', '00', '01'], says: 'diff takes one level' },
+    { words: ['diff', '00'], says: '00-fork-exec has not passed, and this shows the answer' },
+    { words: ['diff', '00', '--no'], says: /unknown option '--no'/i },
+    { words: ['reset', '00', '01'], says: 'reset takes one level' },
+    { words: ['reset', 'level-77'], says: 'there is no level "level-77"' },
+    { words: ['progress', '00'], says: 'progress takes no words' },
+    { words: ['clean', 'everything'], says: 'clean takes no words' },
     { words: ['setup', '--everything'], says: "unknown option '--everything'" },
     { words: ['setup', 'debian'], says: "unexpected argument 'debian'" },
-    { words: ['chekc', '00'], says: 'there is no command "chekc"; there are box, check, hint, setup' },
+    { words: ['chekc', '00'], says: 'there is no command "chekc"; there are box, check, clean, ' },
     { words: ['../../tests/run', '00'], says: 'there is no command "../../tests/run"' },
-    { words: [], says: 'which command? There are box, check, hint, setup' },
+    { words: [], says: 'which command? There are box, check, clean, ' },
   ])('$words', async ({ words, says }) => {
     using folder = openFolder();
     const ended = await run(words, { env: { BOXWRIGHT_PROGRESS: path.join(folder.path, 'progress.json') } });
@@ -63,10 +75,16 @@ describe('help: status 0, also beside wrong words', () => {
     ['box', '--help'],
     ['hint', '--help'],
     ['setup', '--help'],
+    ['watch', '--help'],
+    ['trace', '--help'],
+    ['diff', '--help'],
+    ['reset', '--help'],
+    ['progress', '--help'],
+    ['clean', '--help'],
   ])('%s %s', async (words) => {
     const ended = await run(words);
     expect(ended).toMatchObject({ status: 0, stderr: '' });
-    expect(ended.stdout).toMatch(/^Usage: npm run (box|check|hint|setup) /);
+    expect(ended.stdout).toMatch(/^Usage: npm run [a-z]+ /);
     for (const line of ended.stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 });

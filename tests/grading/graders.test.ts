@@ -1,6 +1,5 @@
 // Every grader three ways: the solution passes, the skeleton fails with a first step, wrong programs fail with the
 // right diagnosis. And: another correct program passes.
-import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { allLevels, skeletonFile, solutionFile, spoken } from '../../workshop/levels.ts';

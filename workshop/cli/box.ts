@@ -20,7 +20,7 @@ const help = `Usage: npm run box -- <level> [options] run [options] <command…>
 
 run   starts your box.ts. What it does to the machine stays in a testbed, a
       disposable host that is gone afterwards.
-host  opens a shell on such a disposable host, or runs a script there. "box run …"
+host  opens a shell on such a disposable host, or runs a script there. "box run"
       is your program there, as often as you like on the same host.
 
   --solution    the reference solution in place of your box.ts
