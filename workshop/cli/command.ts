@@ -72,7 +72,7 @@ export function becomeRoot(): void {
     );
   }
   process.stderr.write('This makes containers, which needs root: using sudo.\n');
-  const kept = ['BOXWRIGHT_HOME', 'NO_COLOR', 'FORCE_COLOR', 'TERM', 'PATH', 'COLUMNS', 'CI'];
+  const kept = ['BOXWRIGHT_HOME', 'NO_COLOR', 'FORCE_COLOR', 'TERM', 'PATH', 'COLUMNS', 'CI', 'BOXWRIGHT_TIME_LIMIT'];
   const variables = kept.flatMap((name) => (process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`]));
   const { status, signal } = spawnSync(
     'sudo',

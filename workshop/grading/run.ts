@@ -77,8 +77,8 @@ export type ContainerFile = {
   inode: number;
 };
 
-/** Seconds after which a run is ended. */
-const TIME_LIMIT = 10;
+/** Seconds after which a run is ended; BOXWRIGHT_TIME_LIMIT overrides it, for emulated machines. */
+const TIME_LIMIT = Number(process.env['BOXWRIGHT_TIME_LIMIT'] ?? 10);
 /** Bytes. */
 const OUTPUT_LIMIT = 256 * 1024;
 
