@@ -105,7 +105,8 @@ function complain(error: unknown, help: string): number {
   return exitStatus.fault;
 }
 
-function findProgram(name: string): boolean {
+/** Whether there is a program of that name in PATH. */
+export function findProgram(name: string): boolean {
   return (process.env['PATH'] ?? '').split(':').some((directory) => {
     try {
       accessSync(path.join(directory, name), constants.X_OK);

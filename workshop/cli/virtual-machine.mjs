@@ -6,10 +6,13 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { examineHost, findingsAsked, hostFindings } from './findings.mjs';
 import { checkout, findProgram, machineDirectories } from './where.mjs';
 
 /** Where the machine has the checkout. */
 const guestCheckout = '/vagrant';
+/** As workshop/cli/command.ts has them. */
+const USAGE = 2;
 const NOT_READY = 3;
 /** How ssh ends when there is no connection; a command may end so, too. */
 const SSH_FAILED = 255;
@@ -18,17 +21,53 @@ const keptApart = ['.git/', '.vagrant/', 'node_modules/'];
 /** Given to the command in the machine, where they are set here. */
 const passedOn = ['BOXWRIGHT_HOME', 'BOXWRIGHT_TIME_LIMIT', 'CI', 'FORCE_COLOR', 'NO_COLOR'];
 
+/** The words cannot be understood in the machine. */
+class UsageError extends Error {}
+
 /** The machine cannot be used now; the message says what to do. */
-export class NoMachine extends Error {}
+class NoMachine extends Error {}
 
 /**
  * @param {string} name the command
+ * @param {string[]} words
+ * @returns {Promise<number>} its exit status, or that of a machine that is not ready
+ */
+export async function startInVirtualMachine(name, words) {
+  try {
+    return await (name === 'doctor' ? examine(words) : runInVirtualMachine(name, words));
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`${error.message}\n`);
+      return USAGE;
+    }
+    if (!(error instanceof NoMachine)) throw error;
+    process.stderr.write(`Not ready: ${error.message}\n`);
+    return NOT_READY;
+  }
+}
+
+/**
+ * `doctor` on a host looks at the host, too, and says what it found also where the machine cannot say more.
+ *
+ * @param {string[]} words
+ */
+async function examine(words) {
+  const findings = examineHost(() => reach() !== undefined);
+  if (findings.every(({ missing }) => !missing)) {
+    return await runInVirtualMachine('doctor', words, { [hostFindings]: JSON.stringify(findings) });
+  }
+  process.stdout.write(findingsAsked(findings, words));
+  return NOT_READY;
+}
+
+/**
+ * @param {string} name
  * @param {string[]} words
  * @param {Record<string, string>} variables set for the command, besides those that are passed on
  * @returns {Promise<number>} its exit status
  * @throws {NoMachine}
  */
-export async function runInVirtualMachine(name, words, variables = {}) {
+async function runInVirtualMachine(name, words, variables = {}) {
   const translated = guestWords(words);
   const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   process.stderr.write('In the virtual machine:\n');
@@ -52,7 +91,7 @@ function guestWords(words) {
   const translate = (/** @type {string} */ option, /** @type {string} */ value) => {
     const relative = path.relative(checkout, path.resolve(checkout, value));
     if (relative.startsWith('..') || path.isAbsolute(relative)) {
-      throw new RangeError(`${option} ${value} lies outside the checkout, which is all that the virtual machine sees`);
+      throw new UsageError(`${option} ${value} lies outside the checkout, which is all that the virtual machine sees`);
     }
     const inside = relative.split(path.sep).join('/');
     if (option === '--junit') written.push(inside);
@@ -74,8 +113,6 @@ function remoteCommand(name, words, variables) {
     PATH: `${guestCheckout}/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     LANG: 'C.UTF-8',
     BOXWRIGHT_WHERE: 'here',
-    // Changes made outside are not announced inside.
-    CHOKIDAR_USEPOLLING: '1',
     ...kept,
     ...variables,
   };
@@ -94,15 +131,22 @@ async function connect() {
   if (!findProgram('vagrant')) {
     throw new NoMachine('containers are made by a Linux kernel: install Vagrant and a hypervisor, see docs/vm.md');
   }
-  const known = machineDirectories().length > 0 ? rememberedMachine() : undefined;
-  if (known?.answers()) return known;
-  const running = machineDirectories().length > 0 ? askVagrant() : undefined;
-  if (running?.answers()) return running;
-  if (running) throw new NoMachine('the virtual machine is running and does not answer: try "vagrant reload"');
+  const running = reach();
+  if (running !== undefined) return running;
   await start();
-  const started = askVagrant();
-  if (started?.answers()) return started;
+  const started = reach();
+  if (started !== undefined) return started;
   throw new NoMachine('"vagrant up" ended, and the virtual machine does not answer: see "vagrant status"');
+}
+
+/** The machine, where it runs and answers. @throws {NoMachine} where it runs and does not answer */
+function reach() {
+  if (machineDirectories().length === 0) return undefined;
+  const known = rememberedMachine();
+  if (known?.answers()) return known;
+  const running = askVagrant();
+  if (running === undefined || running.answers()) return running;
+  throw new NoMachine('the virtual machine is running and does not answer: try "vagrant reload"');
 }
 
 /** Starts the machine if somebody is there to agree. @throws {NoMachine} */
@@ -144,7 +188,17 @@ function sshConfigFile() {
   return path.join(machineDirectories()[0] ?? checkout, 'boxwright-ssh-config');
 }
 
-/** @param {string} sshConfig */
+/**
+ * @typedef {{
+ *   isCopy: boolean,
+ *   answers(): boolean,
+ *   push(): void,
+ *   pull(written: string[]): void,
+ *   run(command: string, terminal: boolean): Promise<number>,
+ * }} Machine
+ */
+
+/** @param {string} sshConfig @returns {Machine} */
 function machine(sshConfig) {
   const host = /^Host (\S+)/m.exec(sshConfig)?.[1] ?? 'default';
   const hasSsh = findProgram('ssh');
@@ -232,7 +286,8 @@ function machine(sshConfig) {
         process.on(signal, terminal ? () => {} : interrupt);
       }
       const [status] = /** @type {[number | null]} */ (await once(child, 'exit'));
-      if (status === SSH_FAILED && !this.answers()) throw new NoMachine('the connection to the virtual machine broke');
+      if (status === SSH_FAILED && ask('true') === undefined)
+        throw new NoMachine('the connection to the virtual machine broke');
       return status ?? NOT_READY;
     },
   };
@@ -252,7 +307,7 @@ function syncedBy() {
   }
 }
 
-/** While a command runs that looks at files again and again. @param {ReturnType<typeof machine>} machine */
+/** While a command runs that looks at files again and again. @param {Machine} machine */
 function pushChanges(machine) {
   /** @type {NodeJS.Timeout | undefined} */
   let soon;

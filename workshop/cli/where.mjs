@@ -15,13 +15,15 @@ const insideMark = '/etc/boxwright/virtual-machine';
 
 /**
  * @param {string} name the command
- * @returns {'here' | 'vm'}
- * @throws {Error} with one sentence where BOXWRIGHT_WHERE is neither
+ * @returns {'here' | 'vm'} as BOXWRIGHT_WHERE says, or as this machine is; ends the process where it says neither
  */
 export function whereToRun(name) {
   const asked = process.env['BOXWRIGHT_WHERE'];
   if (asked === 'here' || asked === 'vm') return asked;
-  if (asked) throw new Error(`BOXWRIGHT_WHERE is "${asked}", and can be "vm" or "here"`);
+  if (asked) {
+    process.stderr.write(`BOXWRIGHT_WHERE is "${asked}", and can be "vm" or "here"\n`);
+    process.exit(2);
+  }
   if (existsSync(insideMark)) return 'here';
   if (process.platform !== 'linux') return 'vm';
   if (!findProgram('vagrant')) return 'here';
