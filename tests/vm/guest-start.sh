@@ -6,7 +6,7 @@ guest=/run/guest
 start() {
   mkdir -p /vagrant /opt/packages /run/images /var/lib/boxwright/images
   mount -t virtiofs project /vagrant
-  mount -o ro /dev/vdb /opt/packages
+  mount /dev/vdb /opt/packages
   mount --bind /opt/packages/node_modules /vagrant/node_modules
   ln -s /opt/packages/npm/bin/npm-cli.js /usr/local/bin/npm
   ln -s /opt/packages/npm/bin/npx-cli.js /usr/local/bin/npx
@@ -25,7 +25,7 @@ status=4
 if start >> "$guest/output" 2>&1; then
   status=0
   cd /vagrant
-  env -i HOME=/root LANG=C.UTF-8 BOXWRIGHT_WHERE=here \
+  env -i HOME=/root LANG=C.UTF-8 BOXWRIGHT_WHERE=here BOXWRIGHT_TIME_LIMIT=120 \
     PATH=/vagrant/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     sh "$guest/command.sh" >> "$guest/output" 2>&1 < /dev/null || status=$?
 fi

@@ -60,11 +60,11 @@ share images "$images"
 
 # shellcheck disable=SC2086 # lists of options
 timeout "${BOXWRIGHT_GUEST_SECONDS:-1800}" qemu-system-x86_64 \
-  -accel tcg,thread=multi -machine q35,memory-backend=memory -cpu max -smp 2 -m "$memory" \
+  -accel tcg,thread=multi -machine q35,memory-backend=memory -cpu Nehalem -smp 2 -m "$memory" \
   -nodefaults -no-user-config -display none -serial "file:$run/console" -no-reboot \
   -kernel "$box/vmlinuz" -initrd "$box/initrd.img" -append "$(cat "$box/cmdline") boxwright.guest" \
   -drive "file=$box/disk.qcow2,if=virtio,snapshot=on,cache=unsafe" \
-  -drive "file=$packages,if=virtio,format=raw,read-only=on" \
+  -drive "file=$packages,if=virtio,format=raw,snapshot=on,cache=unsafe" \
   -nic user,model=virtio-net-pci -device virtio-rng-pci $shares > "$run/qemu.log" 2>&1 &
 machine=$!
 daemons="$daemons $machine"

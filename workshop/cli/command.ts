@@ -105,7 +105,17 @@ export function becomeRoot(): void {
     );
   }
   process.stderr.write('This makes containers, which needs root: using sudo.\n');
-  const kept = ['BOXWRIGHT_HOME', 'BOXWRIGHT_PROGRESS', 'NO_COLOR', 'FORCE_COLOR', 'TERM', 'PATH', 'COLUMNS', 'CI'];
+  const kept = [
+    'BOXWRIGHT_HOME',
+    'BOXWRIGHT_PROGRESS',
+    'BOXWRIGHT_TIME_LIMIT',
+    'NO_COLOR',
+    'FORCE_COLOR',
+    'TERM',
+    'PATH',
+    'COLUMNS',
+    'CI',
+  ];
   const variables = kept.flatMap((name) => (process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`]));
   // Ctrl-C is for the command that sudo starts: we wait until it has cleaned up.
   process.on('SIGINT', () => {});
@@ -161,7 +171,8 @@ function complain(error: unknown, help: string): number {
   return exitStatus.fault;
 }
 
-function findProgram(name: string): boolean {
+/** Whether there is a program of that name in PATH. */
+export function findProgram(name: string): boolean {
   return (process.env['PATH'] ?? '').split(':').some((directory) => {
     try {
       accessSync(path.join(directory, name), constants.X_OK);

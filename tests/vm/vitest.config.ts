@@ -1,0 +1,16 @@
+// npm run test:vm. One long story in one file: each test goes on where the one before it left the machine.
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    root: import.meta.dirname,
+    include: ['*.vm.ts'],
+    pool: 'forks',
+    fileParallelism: false,
+    bail: 1,
+    reporters: ['verbose'],
+    // Milliseconds; against hanging only: the machine is emulated.
+    testTimeout: 3_600_000,
+    hookTimeout: 600_000,
+  },
+});
