@@ -72,7 +72,7 @@ function overlay(): Finding {
 }
 
 function cgroups(hierarchies: Hierarchy[]): Finding[] {
-  const version = cgroupVersion(hierarchies);
+  const version = cgroupVersion();
   const wanted = ['cpu', 'memory', 'pids'];
   const there = hierarchies.flatMap(({ version: of, mountPoint, controllers }) =>
     of === 2 ? fs.readFileSync(path.join(mountPoint, 'cgroup.controllers'), 'utf8').trim().split(/\s+/) : controllers,

@@ -34,7 +34,7 @@ const lastly: readonly Misconception[] = [
   {
     slug: 'never-ends',
     checks: [],
-    why: 'The program was ended after 10 seconds. Something waits for what never comes: look at the last call that began.',
+    why: 'The program was ended: it had done nothing for 10 seconds, or had computed for as long. Something waits for what never comes: look at the last call that began.',
     shows: (run) => (run.timedOut ? (run.trace.at(-1) ?? true) : false),
   },
 ];

@@ -78,7 +78,7 @@ export function lineWith(run: Run, words: RegExp): Location | null {
 
 /** How the run ended, in words. */
 export function showEnd(run: Run): string {
-  if (run.timedOut) return 'it was still running after 10 seconds';
+  if (run.timedOut) return 'it did not end by itself';
   if (run.signal !== null) return `it was ended by ${run.signal}`;
   return `it ended with status ${run.exitCode}`;
 }

@@ -45,7 +45,11 @@ export type PlannedRun = { scenario: Scenario; run?: Run };
 /** At most this many testbeds at a time. */
 const CONCURRENT = 3;
 /** Milliseconds for all scenarios of a level: each has a limit of its own, this one is for faults of ours. */
-const PATIENCE = 120_000;
+const PATIENCE = 1_200_000;
+
+/** Seconds for each further run, once one has come to no end: the verdict is clear, and a student waits for it. */
+const SHORT_LIMIT = 2;
+let hung = false;
 
 /** What is to be run: asked for by several graders or by one, each scenario is run once. */
 const planned = new Map<Scenario, PlannedRun>();
@@ -144,8 +148,11 @@ async function runOnOneHost(scenarios: readonly Scenario[]): Promise<void> {
   await using testbed = await openTestbed([file]);
   const keep = (run: Run): void => {
     plan(run.scenario).run = run;
+    hung ||= run.timedOut;
   };
-  for (const scenario of scenarios) keep(await runOn(testbed, file, scenario, keep));
+  for (const scenario of scenarios) {
+    keep(await runOn(testbed, file, scenario, { keep, ...(hung && { limit: SHORT_LIMIT }) }));
+  }
 }
 
 /** A check that does not hold. Any other error in a grader is a fault of the grader. */

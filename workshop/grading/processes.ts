@@ -114,6 +114,12 @@ export function mountsOf(pid: number): Mount[] {
     });
 }
 
+/** R running or waiting for a CPU, S and D sleeping, T stopped, Z zombie; empty where there is no such process. */
+export function processState(pid: number): string {
+  const stat = readFile(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
+}
+
 /** Its cgroup in each hierarchy, as /proc/PID/cgroup lists them: `4:memory:/a/b`. See cgroups(7). */
 export function cgroupsOf(pid: number | 'self'): Record<string, string> {
   const lines = readFile(`/proc/${pid}/cgroup`).matchAll(/^\d+:([^:]*):(.*)$/gm);

@@ -10,7 +10,17 @@ import { dataDirectory } from '../paths.ts';
 import { compileCache } from './compile-cache.ts';
 import { filesBelow, type FoundFile, readTree, type Tree } from './files.ts';
 import { type Inside, lookInside, optionOf } from './inside.ts';
-import { childrenOf, fileId, type Mount, mountsOf, type ProcessFacts, processFacts, SYS_wait4 } from './processes.ts';
+import {
+  childrenOf,
+  fileId,
+  type Mount,
+  mountsOf,
+  type ProcessFacts,
+  processFacts,
+  processState,
+  SYS_wait4,
+} from './processes.ts';
+import { type Patience, patienceWith } from './patience.ts';
 import type { Scenario } from './scenario.ts';
 import { programCommand } from './student-program.ts';
 import { openTestbed, systemPath, type Testbed } from './testbed.ts';
@@ -72,10 +82,10 @@ export type Run = {
   cgroups: string[];
 };
 
-/** Seconds after which a run is ended; BOXWRIGHT_TIME_LIMIT overrides it, for emulated machines. */
+/** Seconds of doing nothing (or half as many of computing) after which a run is ended; BOXWRIGHT_TIME_LIMIT is for emulated machines. */
 const TIME_LIMIT = Number(process.env['BOXWRIGHT_TIME_LIMIT'] ?? 10);
-/** Seconds in which the kernel has surely ended a process that it is to end. */
-const END_LIMIT = TIME_LIMIT / 2;
+/** Seconds of doing nothing after which it is clear that the kernel has no reason to end a process. */
+const END_LIMIT = TIME_LIMIT / 10;
 /** Bytes. */
 const OUTPUT_LIMIT = 256 * 1024;
 
@@ -88,13 +98,14 @@ export async function runInTestbed(file: string, scenario: Scenario): Promise<Ru
 /**
  * Runs `file`, a box.ts, in a testbed and gathers the evidence of this run.
  *
- * @param meanwhile is given the evidence of the run that takes place meanwhile, if there is one
+ * @param options.keep is given the evidence of the run that takes place meanwhile, if there is one
+ * @param options.limit seconds, in place of the usual limit
  */
 export async function runOn(
   testbed: Testbed,
   file: string,
   scenario: Scenario,
-  meanwhile: (run: Run) => void = () => {},
+  { keep, limit = scenario.limit ?? TIME_LIMIT }: { keep?: (run: Run) => void; limit?: number } = {},
 ): Promise<Run> {
   for (const [name, { text, mode }] of Object.entries(scenario.files ?? {})) testbed.writeFile(name, text, mode);
   const others = new Set(testbed.pids());
@@ -114,37 +125,39 @@ export async function runOn(
   });
   const end = once(program, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   const output = {
-    stdout: keep(program.stdout!),
-    stderr: keep(program.stderr!),
-    trace: keep(program.stdio[3] as Readable),
+    stdout: kept(program.stdout!),
+    stderr: kept(program.stderr!),
+    trace: kept(program.stdio[3] as Readable),
   };
   program.stdin!.on('error', () => {});
 
-  const limit = AbortSignal.timeout((scenario.limit ?? TIME_LIMIT) * 1000);
-  const timeout = new Promise<null>((resolve) => limit.addEventListener('abort', () => resolve(null)));
+  const patience = patienceWith(testbed, others, limit);
   let during: Snapshot | null = null;
   let ended: [number | null, NodeJS.Signals | null] | null = null;
   if (scenario.holdWord !== undefined) {
     const held = output.stdout.contains(scenario.holdWord);
-    if (await Promise.race([held, timeout, end.then(() => output.stdout.text().includes(scenario.holdWord!))])) {
-      during = await lookAt(testbed, program, scenario.holdWord, others, limit);
+    if (await patience.wait(Promise.race([held, end.then(() => output.stdout.text().includes(scenario.holdWord!))]))) {
+      during = await lookAt(testbed, program, scenario.holdWord, others);
     }
   }
   if (during !== null && typeof scenario.meanwhile === 'object') {
-    const inner = await runOn(testbed, file, scenario.meanwhile);
+    const inner = await runOn(testbed, file, scenario.meanwhile, { limit });
     known.containers.push(...inner.containers);
     known.images.push(...inner.images);
-    meanwhile(inner);
+    keep?.(inner);
   }
   if (during !== null && scenario.meanwhile === 'kill-command') during.commands.forEach(({ pid }) => kill(pid));
   if (during?.runtime != null && scenario.meanwhile === 'kill-runtime') {
     kill(during.runtime.pid);
-    ended = await Promise.race([end, timeout]);
+    ended = await patience.wait(end);
     // The command still has its stdin, and so no reason of its own to end.
-    await gone(during.commands.map(({ pid }) => pid));
+    await gone(
+      during.commands.map(({ pid }) => pid),
+      patienceWith(testbed, others, END_LIMIT),
+    );
   } else {
     program.stdin!.end('\n');
-    ended = await Promise.race([end, timeout]);
+    ended = await patience.wait(end);
   }
   const left = newProcesses(testbed, others);
   const evidence = {
@@ -182,9 +195,9 @@ async function lookAt(
   program: ChildProcess,
   word: string,
   others: ReadonlySet<number>,
-  limit: AbortSignal,
 ): Promise<Snapshot> {
   const runtimePid = childrenOf(program.pid!)[0];
+  const limit = AbortSignal.timeout(TIME_LIMIT * 1000);
   let restedFor = 0;
   while (!limit.aborted && runtimePid !== undefined && program.exitCode === null && program.signalCode === null) {
     const runtime = processFacts(runtimePid);
@@ -257,16 +270,17 @@ function newFiles(now: HostFiles, known: HostFiles): HostFiles {
   return { containers: added('containers'), images: added('images') };
 }
 
-/** Waits until the kernel has ended these processes, or for as long as that can take. */
-async function gone(pids: readonly number[]): Promise<void> {
-  const limit = AbortSignal.timeout(END_LIMIT * 1000);
-  const lives = (pid: number): boolean => !['', 'Z'].includes(processFacts(pid)?.state ?? '');
-  while (!limit.aborted && pids.some(lives)) await delay(2);
+/** Waits until the kernel has ended these processes; not for ever, for it may never have been told to. */
+async function gone(pids: readonly number[], patience: Patience): Promise<void> {
+  const live = (): boolean => pids.some((pid) => !['', 'Z', 'X'].includes(processState(pid)));
+  // At once, as a rule; after that, only for as long as they could have gone on and did not.
+  for (let look = 0; look < 20 && live(); look += 1) await delay(2);
+  while (live() && !patience.over) await patience.wait(delay(200));
 }
 
 /** Ends what is left of a run. */
 async function endAll(testbed: Testbed, others: ReadonlySet<number>): Promise<void> {
-  const limit = AbortSignal.timeout(END_LIMIT * 1000);
+  const limit = AbortSignal.timeout(TIME_LIMIT * 1000);
   for (;;) {
     const left = testbed.pids().filter((pid) => !others.has(pid));
     if (left.length === 0 || limit.aborted) return;
@@ -296,7 +310,7 @@ function onHost(testbed: Testbed, name: string): string {
 }
 
 /** Keeps what a program writes, up to a limit, and goes on reading beyond it so that the program does not hang. */
-function keep(stream: Readable): { text(): string; contains(word: string): Promise<true>; end: Promise<void> } {
+function kept(stream: Readable): { text(): string; contains(word: string): Promise<true>; end: Promise<void> } {
   const chunks: Buffer[] = [];
   let size = 0;
   const watchers = new Set<() => void>();

@@ -24,7 +24,7 @@ export type Scenario = {
   files?: Readonly<Record<string, { text: string; mode: number }>>;
   /** Folders that stand first in PATH. */
   path?: readonly string[];
-  /** Seconds after which it is ended, where the usual limit is not meant. */
+  /** Seconds of computing or of doing nothing after which it is ended, where the usual limit is not meant. */
   limit?: number;
 };
 

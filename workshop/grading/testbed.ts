@@ -46,6 +46,8 @@ export type Testbed = {
   writeFile(name: string, text: string, mode: number): void;
   /** The pids, on this machine, of all its processes but PID 1. */
   pids(): number[];
+  /** The CPU time that all its processes have used so far, in milliseconds. */
+  cpuTime(): number;
   /** cgroups that a program made in it, relative to its root. */
   cgroups(): string[];
   /** Files that were made, changed or deleted on this host, without those in filesystems of their own. */
@@ -150,6 +152,15 @@ function testbed(
     pids() {
       const init = new Set([initPid, holder.pid, ...started.map(({ pid }) => pid)]);
       return memberPids(directories).filter((pid) => !init.has(pid));
+    },
+    cpuTime() {
+      for (const directory of directories) {
+        const nanoseconds = read(path.join(directory, 'cpuacct.usage'));
+        if (nanoseconds !== '') return Number(nanoseconds) / 1_000_000;
+        const microseconds = /^usage_usec (\d+)$/m.exec(read(path.join(directory, 'cpu.stat')))?.[1];
+        if (microseconds !== undefined) return Number(microseconds) / 1000;
+      }
+      return 0;
     },
     cgroups() {
       return directories.flatMap((directory) =>
@@ -525,6 +536,14 @@ function list(directory: string, only?: 'directories'): string[] {
     return entries.filter((entry) => only === undefined || entry.isDirectory()).map(({ name }) => name);
   } catch {
     return [];
+  }
+}
+
+function read(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return '';
   }
 }
 
