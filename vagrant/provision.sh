@@ -65,7 +65,7 @@ fi
 
 # node_modules of the working tree may hold programs for another system, and links do not survive every shared folder.
 folder=/opt/boxwright/packages
-wanted=$(cat "$checkout/package.json" "$checkout/package-lock.json" | sha256sum | cut -d' ' -f1)
+wanted=$(sha256sum < "$checkout/package-lock.json" | cut -d' ' -f1)
 if [ "$(cat "$folder/installed" 2>/dev/null || true)" = "$wanted" ]; then
   say 'npm packages are there'
 else
