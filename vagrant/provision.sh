@@ -65,7 +65,7 @@ fi
 
 # node_modules of the working tree may hold programs for another system, and links do not survive every shared folder.
 folder=/opt/boxwright/packages
-wanted=$(cat "$checkout/package.json" "$checkout/package-lock.json" | sha256sum | cut -d' ' -f1)
+wanted=$(sha256sum < "$checkout/package-lock.json" | cut -d' ' -f1)
 if [ "$(cat "$folder/installed" 2>/dev/null || true)" = "$wanted" ]; then
   say 'npm packages are there'
 else
@@ -78,18 +78,18 @@ else
 fi
 
 install -m 755 "$checkout/vagrant/mount-packages.sh" /usr/local/sbin/boxwright-mount-packages
-# At boot, and whenever the shared folder is mounted, which most hypervisors do later.
+# At boot, where the folder is there by then. Where Vagrant mounts it later, the Vagrantfile does this, too.
 cat > "$log" <<END
 [Unit]
 Description=Boxwright's npm packages, over those of the shared folder
-After=local-fs.target $(systemd-escape --path --suffix=mount "$checkout")
+After=local-fs.target remote-fs.target
 
 [Service]
 Type=oneshot
 ExecStart=/usr/local/sbin/boxwright-mount-packages $checkout
 
 [Install]
-WantedBy=multi-user.target $(systemd-escape --path --suffix=mount "$checkout")
+WantedBy=multi-user.target
 END
 if ! cmp -s "$log" /etc/systemd/system/boxwright-packages.service; then
   install -m 644 "$log" /etc/systemd/system/boxwright-packages.service

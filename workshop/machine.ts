@@ -1,6 +1,6 @@
 // What the workshop needs of a machine, looked at one by one, each with the command that mends it.
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -128,9 +128,8 @@ function disk(): Finding {
 /** In the virtual machine: its packages are a copy, made for one state of the checkout. */
 function packages(): Finding[] {
   if (!fs.existsSync(installedPackages)) return [];
-  const hash = createHash('sha256');
-  for (const file of ['package.json', 'package-lock.json']) hash.update(fs.readFileSync(path.join(workshopRoot, file)));
-  const current = fs.readFileSync(installedPackages, 'utf8').trim() === hash.digest('hex');
+  const lock = fs.readFileSync(path.join(workshopRoot, 'package-lock.json'));
+  const current = fs.readFileSync(installedPackages, 'utf8').trim() === hash('sha256', lock);
   const detail = current ? 'those that the checkout names' : 'the checkout names others since they were installed';
   return [finding('packages', 'npm packages', detail, current ? undefined : 'vagrant provision')];
 }

@@ -28,6 +28,8 @@ images=${BOXWRIGHT_HOME:-/var/lib/boxwright}/images
 run=$(mktemp -d "${TMPDIR:-/tmp}/boxwright-guest.XXXXXX")
 daemons=''
 cleanup() {
+  # Not by a gentle signal: without its shares it would wait for them for ever.
+  [ ! -s "$run/pid" ] || kill -KILL "$(cat "$run/pid")" 2>/dev/null || true
   # shellcheck disable=SC2086 # a list of pids
   [ -z "$daemons" ] || kill $daemons 2>/dev/null || true
   rm -rf "$run"
@@ -59,7 +61,7 @@ share project "$project"
 share images "$images"
 
 # shellcheck disable=SC2086 # lists of options
-timeout "${BOXWRIGHT_GUEST_SECONDS:-1800}" qemu-system-x86_64 \
+timeout --signal=KILL "${BOXWRIGHT_GUEST_SECONDS:-1800}" qemu-system-x86_64 -pidfile "$run/pid" \
   -accel tcg,thread=multi -machine q35,memory-backend=memory -cpu Nehalem -smp 2 -m "$memory" \
   -nodefaults -no-user-config -display none -serial "file:$run/console" -no-reboot \
   -kernel "$box/vmlinuz" -initrd "$box/initrd.img" -append "$(cat "$box/cmdline") boxwright.guest" \

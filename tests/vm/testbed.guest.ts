@@ -2,6 +2,7 @@
 import { text } from 'node:stream/consumers';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import { openTestbed, systemPath, type Testbed } from '../../workshop/grading/testbed.ts';
@@ -67,6 +68,35 @@ test('closing it removes every cgroup, also one whose processes are frozen', asy
   expect(testbed.cgroups().sort()).toEqual(['box', 'box/inner']);
   await testbed.close();
   expect(fs.existsSync(`${root}/boxwright-testbeds`)).toBe(false);
+});
+
+test('in a container, whose root has processes, a testbed opens, too', async () => {
+  const container = `${root}/container`;
+  fs.mkdirSync(container);
+  const module = new URL('../../workshop/grading/testbed.ts', import.meta.url).href;
+  const script = `
+    const { openTestbed } = await import(${JSON.stringify(module)});
+    const testbed = await openTestbed();
+    console.log(testbed.cgroups().length);
+    await testbed.close();`;
+  const inside = 'umount /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec "$@"';
+  const words = [
+    'unshare',
+    '--cgroup',
+    '--mount',
+    'sh',
+    '-c',
+    inside,
+    'sh',
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    script,
+  ];
+  const joining = `echo 0 > ${container}/cgroup.procs && exec "$@"`;
+  const { stdout } = await execa('sh', ['-c', joining, 'sh', ...words]);
+  expect(stdout).toBe('0');
+  for (const directory of [`${container}/processes`, container]) fs.rmdirSync(directory);
 });
 
 test('doctor finds nothing missing', async () => {

@@ -192,7 +192,7 @@ function sshConfigFile() {
  * @typedef {{
  *   isCopy: boolean,
  *   answers(): boolean,
- *   push(): void,
+ *   push(folder?: string): void,
  *   pull(written: string[]): void,
  *   run(command: string, terminal: boolean): Promise<number>,
  * }} Machine
@@ -237,7 +237,7 @@ function machine(sshConfig) {
     },
 
     /** Brings what was changed here into the machine, where it has a copy instead of a shared folder. */
-    push() {
+    push(folder = '') {
       if (!isCopy) return;
       if (process.platform === 'win32' || !hasSsh) {
         // rsync there wants paths that only Vagrant knows how to write.
@@ -245,7 +245,8 @@ function machine(sshConfig) {
         return;
       }
       const excludes = keptApart.map((name) => `--exclude=/${name}`);
-      const { status, stderr } = rsync(['-rlptz', '--delete', ...excludes, './', `${host}:${guestCheckout}/`]);
+      const [from, to] = [`./${folder}`, `${host}:${guestCheckout}/${folder}`];
+      const { status, stderr } = rsync(['-rlptz', '--delete', ...excludes, from, to]);
       if (status !== 0) throw new NoMachine(`your files could not be copied into the virtual machine: ${stderr}`);
     },
 
@@ -313,7 +314,7 @@ function pushChanges(machine) {
   let soon;
   return watch(path.join(checkout, 'levels'), { recursive: true }, () => {
     clearTimeout(soon);
-    soon = setTimeout(() => machine.push(), 100);
+    soon = setTimeout(() => machine.push('levels/'), 100);
   });
 }
 

@@ -234,6 +234,7 @@ function makeCgroups(id: string): TestbedCgroup[] {
     id,
     cgroups.map(({ directory }) => directory),
   );
+  for (const { hierarchy } of cgroups) makeRootEmpty(hierarchy);
   for (const { hierarchy, directory } of cgroups) {
     // First, since a parent without children may go at any moment: another testbed that closes removes it.
     fs.mkdirSync(directory, { recursive: true });
@@ -271,6 +272,20 @@ function guardIfPossible(directory: string): void {
 function cgroupPath(hierarchy: Hierarchy, id: string): string {
   const parent = hierarchy.version === 2 ? hierarchy.mountPoint : hierarchy.ownDirectory;
   return path.join(parent, 'boxwright-testbeds', id);
+}
+
+/**
+ * v2, in a container: what it sees as the root is a cgroup like any other, which hands down no controller while it has
+ * processes. They go into a leaf, and stay there. See cgroups(7), "no internal processes".
+ */
+function makeRootEmpty({ version, mountPoint }: Hierarchy): void {
+  // The machine's own root has no type, and may have processes.
+  if (version !== 2 || !fs.existsSync(path.join(mountPoint, 'cgroup.type'))) return;
+  const leaf = path.join(mountPoint, 'processes');
+  for (let pids = membersOf(mountPoint); pids.length > 0; pids = membersOf(mountPoint)) {
+    fs.mkdirSync(leaf, { recursive: true });
+    for (const pid of pids) moveIfThere(pid, leaf);
+  }
 }
 
 /** v2: a cgroup has a controller only if every cgroup above it hands it down. See cgroups(7). */
@@ -562,6 +577,14 @@ function makeIfPossible(directory: string): void {
 function killIfThere(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function moveIfThere(pid: number, cgroup: string): void {
+  try {
+    fs.writeFileSync(path.join(cgroup, 'cgroup.procs'), String(pid));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
