@@ -36,6 +36,14 @@ const meanings: Readonly<Record<string, string>> = {
   'kill ESRCH': 'there is no such process',
 };
 
+/** All that is known, for a table: in the order of the calls in a runtime. */
+export function errnoMeanings(): { call: string; code: string; meaning: string }[] {
+  return Object.entries(meanings).map(([key, meaning]) => {
+    const [call = '', code = ''] = key.split(' ');
+    return { call, code, meaning };
+  });
+}
+
 /** What usually causes this error of this call, as a sentence without a stop; null where nothing more can be said. */
 export function meaningOf(call: string, code: string): string | null {
   const known = meanings[`${call.replace('execvpe', 'execvp')} ${code}`];

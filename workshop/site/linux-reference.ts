@@ -6,19 +6,13 @@ import { workshopRoot } from '../paths.ts';
 
 type Entry = { name: string; signature: string; doc: string };
 
+const folder = path.join(workshopRoot, 'linux');
+
 /** The reference as markdown: a section a file of linux/, and in it every name that the package exports. */
 export function linuxReference(): string {
-  const folder = path.join(workshopRoot, 'linux');
-  const index = fs.readFileSync(path.join(folder, 'index.ts'), 'utf8');
-  const sections = [...index.matchAll(/export \{([^}]*)\} from '\.\/([^']+)'/g)].map(([, names, file]) => {
-    const exported = new Set(
-      names!
-        .split(',')
-        .map((name) => name.replace(/\btype\b/, '').trim())
-        .filter(Boolean),
-    );
-    return section(fs.readFileSync(path.join(folder, file!), 'utf8'), file!, exported);
-  });
+  const sections = exportsOf().map(({ file, names }) =>
+    section(fs.readFileSync(path.join(folder, file), 'utf8'), file, names),
+  );
   return [
     '# The system calls: `#linux`',
     '',
@@ -28,13 +22,30 @@ export function linuxReference(): string {
   ].join('\n');
 }
 
+/** The names that the package exports. */
+export function linuxNames(): string[] {
+  return exportsOf().flatMap(({ names }) => [...names]);
+}
+
+function exportsOf(): { file: string; names: ReadonlySet<string> }[] {
+  const index = fs.readFileSync(path.join(folder, 'index.ts'), 'utf8');
+  return [...index.matchAll(/export \{([^}]*)\} from '\.\/([^']+)'/g)].map(([, list, file]) => {
+    const names = list!.split(',').map((name) => name.replace(/\btype\b/, '').trim());
+    return { file: file!, names: new Set(names.filter(Boolean)) };
+  });
+}
+
+/** @throws Error naming an export that the file does not have in a form that is understood here */
 function section(source: string, file: string, exported: ReadonlySet<string>): string {
   const head = /^\/\/ (.*(?:\n\/\/ .*)*)/.exec(source)?.[1]?.replaceAll(/\n\/\/ /g, ' ') ?? '';
   const entries = entriesOf(source, file).filter(({ name }) => exported.has(name));
+  for (const name of exported) {
+    if (!entries.some((entry) => entry.name === name)) throw new Error(`linux/${file}: no declaration of ${name}`);
+  }
   const functions = entries.filter(({ signature }) => !signature.startsWith('const'));
   const constants = entries.filter(({ signature }) => signature.startsWith('const'));
   return [
-    `## ${head.split('. ')[0]!.replace(/\.$/, '')}`,
+    `## ${head.split(/[.:] /)[0]!.replace(/\.$/, '')}`,
     '',
     ...functions.flatMap(({ name, signature, doc }) => [
       `### ${name}`,
@@ -46,7 +57,9 @@ function section(source: string, file: string, exported: ReadonlySet<string>): s
       prose(doc),
       '',
     ]),
-    ...(constants.length === 0 ? [] : ['| constant | value | meaning |', '| --- | --- | --- |']),
+    ...(constants.length === 0
+      ? []
+      : [`### Constants in \`${file}\``, '', '| constant | value | meaning |', '| --- | --- | --- |']),
     ...constants.map(({ name, signature, doc }) => `| \`${name}\` | \`${signature.split('= ')[1]}\` | ${cell(doc)} |`),
     '',
   ].join('\n');

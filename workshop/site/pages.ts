@@ -1,7 +1,8 @@
 // What the site is made of: lessons, the handbook, and the reference of `linux`, each from its one source.
 import fs from 'node:fs';
 import path from 'node:path';
-import { checksOf } from '../checks.ts';
+import { type CheckName, checksOf } from '../checks.ts';
+import { errnoMeanings } from '../errno.ts';
 import { allLevels, levelFile } from '../levels.ts';
 import { workshopRoot } from '../paths.ts';
 import { linuxReference } from './linux-reference.ts';
@@ -18,6 +19,10 @@ export type Source = {
 
 /** The handbook's pages, in the order in which one would read them; others in docs/ follow by name. */
 const handbookOrder = [
+  'vm',
+  'vm-virtualbox',
+  'vm-parallels',
+  'vm-libvirt',
   'processes-and-files',
   'namespaces',
   'mounts',
@@ -31,35 +36,36 @@ const handbookOrder = [
   'instructors',
 ];
 
-/** All pages, in reading order. */
+/** All pages, in reading order. @throws Error naming a lesson without the heading under which its checks go */
 export function sources(): Source[] {
+  const lessons = allLevels().map((level): Source => {
+    const origin = `levels/${level.name}/README.md`;
+    const checks = checksOf(fs.readFileSync(levelFile(level, 'grade.test.ts'), 'utf8'));
+    return {
+      file: `lesson-${level.name}.html`,
+      section: 'Lessons',
+      origin,
+      markdown: withChecks(read(origin), origin, checks),
+    };
+  });
+  const pages = handbook().map((name): Source => {
+    const origin = `docs/${name}.md`;
+    const markdown = read(origin).replace('<!-- errno table -->', errnoTable);
+    return { file: `handbook-${name}.html`, section: 'Handbook', origin, markdown };
+  });
+  const start = 'workshop/site/start.md';
+  const markdown = read(start)
+    .replace('<!-- lessons -->', () => listOf(lessons))
+    .replace('<!-- handbook -->', () => listOf(pages));
   return [
-    {
-      file: 'index.html',
-      section: 'Start',
-      origin: 'workshop/site/start.md',
-      markdown: read('workshop/site/start.md'),
-    },
-    ...allLevels().map((level): Source => {
-      const origin = path.relative(workshopRoot, levelFile(level, 'README.md'));
-      const checks = checksOf(fs.readFileSync(levelFile(level, 'grade.test.ts'), 'utf8'));
-      return {
-        file: `lesson-${level.name}.html`,
-        section: 'Lessons',
-        origin,
-        markdown: withChecks(read(origin), checks),
-      };
-    }),
-    ...handbook().map((name): Source => ({
-      file: `handbook-${name}.html`,
-      section: 'Handbook',
-      origin: `docs/${name}.md`,
-      markdown: read(`docs/${name}.md`),
-    })),
+    { file: 'index.html', section: 'Start', origin: start, markdown },
+    ...lessons,
+    ...pages,
     { file: 'linux.html', section: 'Reference', origin: 'linux/index.ts', markdown: linuxReference() },
   ];
 }
 
+/** The names of the handbook's pages. */
 function handbook(): string[] {
   const names = fs
     .readdirSync(path.join(workshopRoot, 'docs'))
@@ -70,13 +76,30 @@ function handbook(): string[] {
 }
 
 /** The lesson with the grader's own list of checks at the end of "How it is checked". */
-function withChecks(lesson: string, checks: { id: string; title: string }[]): string {
+function withChecks(lesson: string, origin: string, checks: readonly CheckName[]): string {
   const heading = /^## How it is checked$/m.exec(lesson);
-  if (heading === null) throw new Error(`a lesson has no heading "How it is checked":\n${lesson.slice(0, 80)}`);
+  if (heading === null) throw new Error(`${origin}: a lesson needs the heading "## How it is checked"`);
   const next = lesson.indexOf('\n## ', heading.index + 1);
   const end = next === -1 ? lesson.length : next;
-  const list = checks.map(({ id, title }) => `- **${id}** ${title.replaceAll(/[*_`<[]/g, '\\$&')}`).join('\n');
+  const list = checks.map(({ id, title }) => `- **${id}** ${literally(title)}`).join('\n');
   return `${lesson.slice(0, end).trimEnd()}\n\nThe checks, as the grader has them:\n\n${list}\n${lesson.slice(end)}`;
+}
+
+/** What an error means in each call, as `npm run trace` explains it. */
+function errnoTable(): string {
+  const rows = errnoMeanings().map(
+    ({ call, code, meaning }) => `| \`${call}\` | \`${code}\` | ${literally(meaning)} |`,
+  );
+  return ['| call | error | what it usually means |', '| --- | --- | --- |', ...rows].join('\n');
+}
+
+function listOf(pages: readonly Source[]): string {
+  return pages.map(({ origin, markdown }) => `- [${/^# (.*)$/m.exec(markdown)?.[1]}](../../${origin})`).join('\n');
+}
+
+/** Plain text as markdown that looks just like it. */
+function literally(text: string): string {
+  return text.replaceAll(/[*_`<[\\|]/g, '\\$&');
 }
 
 function read(file: string): string {

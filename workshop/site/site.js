@@ -1,100 +1,201 @@
 // What the pages do in the browser: search, light and dark, copying commands. No network, so that file:// works.
-/* global MiniSearch */
-const input = document.getElementById('search');
-const results = document.getElementById('results');
-let index;
 
-function search() {
-  // The same fields as in search-fields.ts.
-  index ??= MiniSearch.loadJS(window.searchIndex, {
-    fields: ['heading', 'text'],
-    storeFields: ['address', 'page', 'heading', 'text'],
-  });
-  const words = input.value.trim();
-  const found =
-    words === ''
-      ? []
-      : index.search(words, { prefix: true, fuzzy: 0.15, combineWith: 'AND', boost: { heading: 3 } }).slice(0, 12);
-  results.replaceChildren(...found.map((hit) => result(hit)));
-  if (words !== '' && found.length === 0) results.append(line('Nothing found.'));
-  results.hidden = words === '';
-  input.setAttribute('aria-expanded', String(words !== ''));
+// ---- light and dark
+
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const themeButton = document.querySelector('button.theme');
+
+function isDark() {
+  return document.documentElement.dataset.theme === ''
+    ? dark.matches
+    : document.documentElement.dataset.theme === 'dark';
 }
 
-function result({ address, page, heading, text, terms }) {
-  const item = document.createElement('li');
+function showTheme() {
+  themeButton.setAttribute('aria-pressed', String(isDark()));
+}
+
+themeButton.addEventListener('click', () => {
+  const chosen = isDark() ? 'light' : 'dark';
+  document.documentElement.dataset.theme = chosen;
+  try {
+    localStorage.setItem('boxwright-theme', chosen);
+  } catch {
+    // It holds for this page.
+  }
+  showTheme();
+});
+dark.addEventListener('change', showTheme);
+showTheme();
+
+// ---- search
+
+const form = document.querySelector('form.search');
+const input = document.getElementById('search');
+const found = document.getElementById('found');
+const status = found.querySelector('[role=status]');
+const list = found.querySelector('ul');
+const MOST = 12;
+let index;
+
+/** The index is large: it is loaded when somebody is about to search. */
+function loadIndex() {
+  index ??= load('minisearch.js')
+    .then(() => load('search-index.js'))
+    .then(() => {
+      const { options, index: stored } = window.boxwrightSearch;
+      return window.MiniSearch.loadJS(stored, options);
+    });
+  return index;
+}
+
+function load(name) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    script.src = name;
+    script.addEventListener('load', resolve);
+    script.addEventListener('error', () => reject(new Error(`cannot load ${name}`)));
+    document.head.append(script);
+  });
+}
+
+async function search() {
+  const words = input.value.trim();
+  if (words === '') return close();
+  const loaded = await loadIndex();
+  // Typed on meanwhile: the later call shows what was meant.
+  if (words !== input.value.trim()) return;
+  const fuzzy = (term) => (term.length > 4 ? 0.15 : false);
+  const hits = loaded.search(words, { prefix: true, fuzzy, combineWith: 'AND', boost: { heading: 4, page: 2 } });
+  status.textContent = count(hits.length);
+  list.replaceChildren(...hits.slice(0, MOST).map(shown));
+  found.hidden = false;
+}
+
+function count(hits) {
+  if (hits === 0) return 'Nothing found.';
+  return hits > MOST ? `The best ${MOST} of ${hits} places` : hits === 1 ? '1 place' : `${hits} places`;
+}
+
+/** One place: its heading, and the words around the first that was found. */
+function shown({ address, page, heading, text, terms }) {
   const link = document.createElement('a');
   link.href = address;
   const title = document.createElement('strong');
-  title.textContent = heading === page ? page : `${page} › ${heading}`;
-  const at = Math.max(0, text.toLowerCase().indexOf(terms[0] ?? '') - 40);
+  title.textContent = heading;
+  const where = document.createElement('small');
+  where.textContent = page;
+  const lower = text.toLowerCase();
+  const positions = terms.map((term) => lower.indexOf(term)).filter((position) => position >= 0);
+  const start = Math.max(0, (positions.length > 0 ? Math.min(...positions) : 0) - 50);
   const excerpt = document.createElement('span');
-  excerpt.textContent = (at > 0 ? '…' : '') + text.slice(at, at + 120);
-  link.append(title, excerpt);
+  excerpt.append(start > 0 ? '…' : '', ...marked(text.slice(start, start + 150), terms), '…');
+  link.append(title, ...(heading === page ? [] : [where]), excerpt);
+  const item = document.createElement('li');
   item.append(link);
   return item;
 }
 
-function line(text) {
-  const item = document.createElement('li');
-  item.textContent = text;
-  return item;
+function marked(text, terms) {
+  const pattern = new RegExp(`(${terms.map((term) => term.replaceAll(/[^\p{L}\p{N}]/gu, '\\$&')).join('|')})`, 'iu');
+  return text.split(pattern).map((part, position) => {
+    if (position % 2 === 0) return part;
+    const mark = document.createElement('mark');
+    mark.textContent = part;
+    return mark;
+  });
 }
 
-input.addEventListener('input', search);
+function close() {
+  found.hidden = true;
+  list.replaceChildren();
+  status.textContent = '';
+}
+
+input.addEventListener('focus', () => void loadIndex());
+input.addEventListener('input', () => void search());
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  void search().then(() => list.querySelector('a')?.click());
+});
+list.addEventListener('click', (event) => {
+  if (event.target.closest('a') !== null) close();
+});
+document.addEventListener('click', (event) => {
+  if (!form.contains(event.target)) close();
+});
 document.addEventListener('keydown', (event) => {
-  const typing = event.target instanceof HTMLInputElement;
-  if (event.key === '/' && !typing) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === '/' && !event.target.matches('input, textarea')) {
     event.preventDefault();
-    input.focus();
+    input.select();
   }
-  if (event.key === 'Escape' && !results.hidden) {
+  if (event.key === 'Escape' && form.contains(event.target)) {
     input.value = '';
-    search();
-    input.focus();
+    close();
+    input.blur();
+    document.activeElement?.blur();
   }
-  if ((event.key === 'ArrowDown' || event.key === 'ArrowUp') && !results.hidden) {
-    const links = [...results.querySelectorAll('a')];
-    const next = links.indexOf(document.activeElement) + (event.key === 'ArrowDown' ? 1 : -1);
+  if ((event.key === 'ArrowDown' || event.key === 'ArrowUp') && form.contains(event.target) && !found.hidden) {
     event.preventDefault();
-    (links[next] ?? input).focus();
+    const places = [input, ...list.querySelectorAll('a')];
+    const step = event.key === 'ArrowDown' ? 1 : -1;
+    places[(places.indexOf(document.activeElement) + step + places.length) % places.length].focus();
   }
 });
-results.addEventListener('click', () => {
-  results.hidden = true;
-});
 
-document.getElementById('theme').addEventListener('click', () => {
-  const dark = getComputedStyle(document.documentElement).colorScheme === 'dark';
-  document.documentElement.dataset.theme = dark ? 'light' : 'dark';
-  localStorage.setItem('theme', document.documentElement.dataset.theme);
-});
+// ---- copying commands
 
-for (const block of document.querySelectorAll('pre')) {
-  const code = block.querySelector('code');
-  const commands = [...block.querySelectorAll('.command')].map(({ textContent }) => textContent.slice(2));
+for (const code of document.querySelectorAll('pre > code')) {
+  const commands = [...code.querySelectorAll('.command')].map(({ textContent }) => textContent);
+  const isOutput = code.classList.contains('language-console') && commands.length === 0;
+  if (isOutput || code.className === '') continue;
   const button = document.createElement('button');
   button.type = 'button';
   button.className = 'copy';
   button.textContent = 'Copy';
   button.addEventListener('click', async () => {
     const text = commands.length > 0 ? commands.join('\n') : code.textContent.trimEnd();
-    try {
-      await navigator.clipboard.writeText(text);
-      button.textContent = 'Copied';
-    } catch {
-      // A browser may refuse: then the text is at least selected.
-      getSelection().selectAllChildren(code);
-      button.textContent = 'Selected';
-    }
+    button.textContent = (await copy(text)) ? 'Copied' : 'Not allowed here';
     setTimeout(() => (button.textContent = 'Copy'), 1500);
   });
-  block.tabIndex = 0;
   const frame = document.createElement('div');
   frame.className = 'code';
-  block.replaceWith(frame);
-  frame.append(block, button);
+  code.parentElement.replaceWith(frame);
+  frame.append(code.parentElement, button);
 }
 
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// ---- the rest
+
+// What is wider than the page scrolls by itself, also with the keyboard.
+const scrolling = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute('tabindex');
+  }
+});
+for (const wide of document.querySelectorAll('pre, .table, .figure')) scrolling.observe(wide);
+
 // On a phone, the contents are folded away until they are asked for.
-if (matchMedia('(max-width: 60rem)').matches) document.querySelector('.menu').open = false;
+const contentsButton = document.querySelector('button.contents');
+const contents = document.getElementById('contents');
+contentsButton.addEventListener('click', () => {
+  const open = contents.classList.toggle('open');
+  contentsButton.setAttribute('aria-expanded', String(open));
+});
+const current = contents.querySelector('[aria-current]');
+contents.scrollTop = current.offsetTop - contents.clientHeight / 2;
+
+// On paper nothing can be unfolded.
+addEventListener('beforeprint', () => {
+  for (const folded of document.querySelectorAll('details')) folded.open = true;
+});

@@ -1,0 +1,40 @@
+// The search index: every section of every page, as MiniSearch keeps it.
+import MiniSearch from 'minisearch';
+import type { Page } from './markdown.ts';
+
+/** MiniSearch's options; site.js reads the index with the same. */
+export const searchFields = {
+  fields: ['heading', 'page', 'text'],
+  storeFields: ['address', 'page', 'heading', 'text'],
+};
+
+/** A script that hands over the index and its options: a page from file:// may load scripts and nothing else. */
+export function searchIndex(pages: readonly Page[]): string {
+  const index = new MiniSearch(searchFields);
+  const sections = pages.flatMap(({ file, title, html }) =>
+    html.split(/(?=<h[123] id=")/).map((part) => {
+      const [whole = '', id = '', heading = title] = /^<h[123] id="([^"]+)"[^>]*>(.*?)<\/h\d>/s.exec(part) ?? [];
+      return {
+        address: id === '' ? file : `${file}#${id}`,
+        page: title,
+        heading: plain(heading),
+        text: plain(part.slice(whole.length)),
+      };
+    }),
+  );
+  index.addAll(sections.filter(({ text }) => text !== '').map((section, id) => ({ id, ...section })));
+  return `window.boxwrightSearch = ${JSON.stringify({ options: searchFields, index })};\n`;
+}
+
+/** What a reader sees of some HTML, without its pictures' lines. */
+function plain(html: string): string {
+  return html
+    .replaceAll(/<\/?(?:code|a|em|strong|span)\b[^>]*>/g, '')
+    .replaceAll(/<[^>]+>/g, ' ')
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&amp;', '&')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+}
