@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TraceLine } from '../../linux/trace.ts';
 import { dataDirectory } from '../paths.ts';
+import { type Cgroup, cgroupsOn } from './cgroups.ts';
 import { compileCache } from './compile-cache.ts';
 import { filesBelow, type FoundFile, readTree, type Tree } from './files.ts';
 import { type Inside, lookInside, optionOf } from './inside.ts';
@@ -50,6 +51,8 @@ export type HostFacts = {
   rootId: string;
   /** Its devpts, by number. */
   devptsDevice: string;
+  /** The cgroups that programs have made on it. */
+  cgroups: Cgroup[];
 };
 
 /** All that is known of one run. */
@@ -78,7 +81,7 @@ export type Run = {
   images: FoundFile[];
   /** The layer below the overlay at the end. */
   imageAfter: Tree | null;
-  /** cgroups that were left. */
+  /** cgroups that this run made and left, by their paths on the host. */
   cgroups: string[];
 };
 
@@ -111,6 +114,7 @@ export async function runOn(
   const others = new Set(testbed.pids());
   const known = filesOf(testbed);
   const before = await hostFacts(testbed);
+  const knownCgroups = new Set(before.cgroups.map((cgroup) => cgroup.path));
   const program = testbed.start(programCommand(file, ['run', ...scenario.args]), {
     cwd: path.dirname(file),
     env: {
@@ -144,6 +148,7 @@ export async function runOn(
     const inner = await runOn(testbed, file, scenario.meanwhile, { limit });
     known.containers.push(...inner.containers);
     known.images.push(...inner.images);
+    inner.cgroups.forEach((cgroup) => knownCgroups.add(cgroup));
     keep?.(inner);
   }
   if (during !== null && scenario.meanwhile === 'kill-command') during.commands.forEach(({ pid }) => kill(pid));
@@ -160,12 +165,14 @@ export async function runOn(
     ended = await patience.wait(end);
   }
   const left = newProcesses(testbed, others);
+  const after = await hostFacts(testbed);
   const evidence = {
-    after: await hostFacts(testbed),
+    after,
     changedFiles: testbed.changedFiles(),
     ...newFiles(filesOf(testbed), known),
     imageAfter: imageOf(testbed, during?.commands[0], before),
-    cgroups: testbed.cgroups(),
+    // On v1 the same path in each hierarchy.
+    cgroups: [...new Set(after.cgroups.map((cgroup) => cgroup.path))].filter((cgroup) => !knownCgroups.has(cgroup)),
   };
   program.stdin!.end();
   await endAll(testbed, others);
@@ -230,6 +237,7 @@ async function hostFacts(testbed: Testbed): Promise<HostFacts> {
     hostname: await testbed.hostnameOf(),
     rootId: fileId(onHost(testbed, '/')),
     devptsDevice: fileId(onHost(testbed, '/dev/pts')).split(':')[0]!,
+    cgroups: cgroupsOn(testbed),
   };
 }
 

@@ -50,6 +50,11 @@ export type Testbed = {
   cpuTime(): number;
   /** cgroups that a program made in it, relative to its root. */
   cgroups(): string[];
+  /** Its root cgroup in each hierarchy, as a directory of the machine, and what programs made below it, by name. */
+  readonly cgroupRoots: readonly (Pick<Hierarchy, 'version' | 'controllers'> & {
+    directory: string;
+    names(): string[];
+  })[];
   /** Files that were made, changed or deleted on this host, without those in filesystems of their own. */
   changedFiles(): string[];
   /** The folders of containers and of images, as we can open them; what the program mounted there does not cover them. */
@@ -163,12 +168,17 @@ function testbed(
       return 0;
     },
     cgroups() {
-      return directories.flatMap((directory) =>
-        below(directory)
-          .map((found) => path.relative(directory, found))
-          .filter((found) => found !== 'init'),
-      );
+      return self.cgroupRoots.flatMap(({ names }) => names());
     },
+    cgroupRoots: cgroups.map(({ hierarchy: { version, controllers }, directory }) => ({
+      version,
+      controllers,
+      directory,
+      names() {
+        const found = below(directory).map((cgroup) => path.relative(directory, cgroup));
+        return found.filter((name) => name !== 'init');
+      },
+    })),
     changedFiles() {
       return filesIn(`/proc/${initPid}/fd/9`);
     },
