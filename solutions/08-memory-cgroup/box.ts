@@ -30,8 +30,7 @@ function run({ image, imageDir, containerDir, cpuShares, memory, memorySwap, com
   const pid = linux.clone(() => contain(directory, lowerdir, cgroups, command), namespaces | linux.SIGCHLD);
 
   const { exitCode, signal } = linux.waitpid(pid);
-  if (ranOutOfMemory(cgroups.memory))
-    console.error(`box.ts: the container ran out of memory (${memory ?? 'no limit'})`);
+  if (ranOutOfMemory(cgroups.memory)) console.error(`box.ts: the container ran out of memory (limit: ${memory})`);
   // With PID 1 all of the container's processes have ended, so the cgroups are empty and can be removed.
   removeCgroups(cgroups);
   return exitCode ?? 128 + signal!;

@@ -31,8 +31,7 @@ function run({ image, imageDir, containerDir, cpuShares, memory, memorySwap, use
   const pid = linux.clone(() => contain(directory, lowerdir, cgroups, account, command), namespaces | linux.SIGCHLD);
 
   const { exitCode, signal } = linux.waitpid(pid);
-  if (ranOutOfMemory(cgroups.memory))
-    console.error(`box.ts: the container ran out of memory (${memory ?? 'no limit'})`);
+  if (ranOutOfMemory(cgroups.memory)) console.error(`box.ts: the container ran out of memory (limit: ${memory})`);
   // With PID 1 all of the container's processes have ended, so the cgroups are empty and can be removed.
   removeCgroups(cgroups);
   return exitCode ?? 128 + signal!;
@@ -206,11 +205,15 @@ function contain(
 /** Whom the command runs as. */
 type Account = { uid: number; gid: number };
 
+/** The largest id: one more means "leave it as it is" to the kernel. */
+const MAX_ID = 0xffff_fffe;
+
 /** `1000:100` or `1000`: then the group has the same number. Numbers only, for a container may have no /etc/passwd. */
 function accountOf(user: string): Account {
   const [, uid, gid = uid] = /^(\d+)(?::(\d+))?$/.exec(user) ?? [];
-  if (uid === undefined) throw new Error(`--user takes numbers, uid or uid:gid: not "${user}"`);
-  return { uid: Number(uid), gid: Number(gid) };
+  const account = { uid: Number(uid), gid: Number(gid) };
+  if (uid !== undefined && account.uid <= MAX_ID && account.gid <= MAX_ID) return account;
+  throw new Error(`--user takes numbers, uid or uid:gid, up to ${MAX_ID}: not "${user}"`);
 }
 
 /** Gives up root, for good. In this order: without root, neither groups nor gid can be changed any more. */

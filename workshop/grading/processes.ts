@@ -45,6 +45,8 @@ export type ProcessFacts = {
   /** Supplementary groups. */
   groups: number[];
   noNewPrivs: boolean;
+  /** Capabilities that it has or could get back: effective, permitted, inheritable and ambient, as one set of bits. */
+  capabilities: bigint;
   /** Its cgroup in each hierarchy, by controllers (v2: by an empty string), as the machine names it. */
   cgroups: Record<string, string>;
   /** Namespaces by kind: `mnt` → `mnt:[4026531841]`. */
@@ -81,6 +83,10 @@ export function processFacts(pid: number): ProcessFacts | null {
     gids: numbers(field('Gid')),
     groups: numbers(field('Groups')),
     noNewPrivs: field('NoNewPrivs') === '1',
+    capabilities: ['CapEff', 'CapPrm', 'CapInh', 'CapAmb'].reduce(
+      (bits, name) => bits | BigInt(`0x${field(name) || '0'}`),
+      0n,
+    ),
     cgroups: cgroupsOf(pid),
     namespaces: Object.fromEntries(
       readDirectory(`/proc/${pid}/ns`).map((kind) => [kind, readLink(`/proc/${pid}/ns/${kind}`)]),

@@ -21,6 +21,11 @@ export function pick<Choice>(choices: readonly Choice[]): Choice {
   return choices[draw().readUInt32LE() % choices.length]!;
 }
 
+/** A whole number from `from` to `to`. */
+export function pickNumber(from: number, to: number): number {
+  return from + (draw().readUInt32LE() % (to - from + 1));
+}
+
 function draw(): Buffer {
   drawn += 1;
   return createHash('sha256')

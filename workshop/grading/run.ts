@@ -115,7 +115,8 @@ export async function runOn(
   const known = filesOf(testbed);
   const before = await hostFacts(testbed);
   const knownCgroups = new Set(before.cgroups.map((cgroup) => cgroup.path));
-  const program = testbed.start(programCommand(file, ['run', ...scenario.args]), {
+  const groups = scenario.groups === undefined ? [] : ['setpriv', '--groups', scenario.groups.join(','), '--'];
+  const program = testbed.start([...groups, ...programCommand(file, ['run', ...scenario.args])], {
     cwd: path.dirname(file),
     env: {
       PATH: [...(scenario.path ?? []), systemPath].join(':'),

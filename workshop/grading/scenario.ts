@@ -20,6 +20,8 @@ export type Scenario = {
   meanwhile?: Scenario | 'kill-command' | 'kill-runtime';
   /** The exit status of the command, where it ends by itself. */
   exits?: number;
+  /** Supplementary groups that box.ts is started with. */
+  groups?: readonly number[];
   /** Files of the testbed's host, by path, made before the run. */
   files?: Readonly<Record<string, { text: string; mode: number }>>;
   /** Folders that stand first in PATH. */

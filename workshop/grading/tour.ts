@@ -18,7 +18,7 @@ export const written = `written-${randomWord()}`;
 const tag = randomWord();
 
 /** Shell commands by name; what each prints, on stdout and stderr, is what `said` returns. */
-function probes(commands: Readonly<Record<string, string>>): string {
+export function probes(commands: Readonly<Record<string, string>>): string {
   return Object.entries(commands)
     .map(([name, command]) => `echo "${tag} ${name}=$( { ${command}; } 2>&1 | tr '\\n' ' ')"`)
     .join('\n');

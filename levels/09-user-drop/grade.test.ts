@@ -1,0 +1,207 @@
+// What must be true of level 09.
+import { grade } from '#grading';
+import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
+import { misconceptions } from '#grading/misconceptions/09-user-drop';
+import { pickNumber, randomWord } from '#grading/random';
+import type { Run } from '#grading/run';
+import { holdStill, type Scenario } from '#grading/scenario';
+import { probes, said, tour } from '#grading/tour';
+
+const { scenario, check } = grade('09-user-drop', misconceptions);
+
+// No entry of any /etc/passwd: a user is a number.
+const uid = pickNumber(2001, 30_000);
+const gid = pickNumber(30_001, 60_000);
+const holdWord = `hold-${randomWord()}`;
+const attempts = {
+  'write null': 'echo x > /dev/null && echo written',
+  'write tmp': 'echo x > /tmp/mine && echo written',
+  mount: 'mount -t tmpfs tmpfs /tmp && echo done',
+  mknod: 'mknod /tmp/node c 1 3 && echo done',
+  chown: 'chown 0 /tmp/mine && echo done',
+  'read root': 'ls /root && echo done',
+  hostname: 'hostname changed && echo done',
+};
+const asUser = scenario({
+  host: 'user',
+  args: ['-i', 'busybox', '--user', `${uid}:${gid}`, '/bin/sh', '-c', holdStill(holdWord, probes(attempts))],
+  groups: [4, 24, 27],
+  holdWord,
+  meanwhile: 'kill-runtime',
+  reproduce: `--user ${uid}:${gid} sh -c 'grep -E "^(Uid|Gid|Groups|Cap)" /proc/self/status'`,
+});
+const uidAlone = scenario({
+  host: 'user',
+  args: ['-i', 'busybox', '--user', `${uid}`, '/bin/sh', '-c', probes({ ids: 'grep -E "^[UG]id" /proc/self/status' })],
+  reproduce: `--user ${uid} sh -c 'grep -E "^(Uid|Gid)" /proc/self/status'`,
+});
+const refusals = ['', 'bob', `${uid}:${gid}:1`, '4294967295'].map((word) =>
+  scenario({
+    host: 'user',
+    args: ['-i', 'busybox', `--user=${word}`, '/bin/sh', '-c', 'cat /proc/self/status'],
+    reproduce: `--user '${word}' id`,
+  } satisfies Scenario),
+);
+const asRoot = scenario(tour);
+
+/** Real, effective, saved and filesystem id, as /proc/PID/status lists them. */
+const fourTimes = (id: number): string => [id, id, id, id].join(' ');
+
+check('09.1', 'its uid is the asked one, in all four places', {
+  of: asUser,
+  why: 'A process has four user ids: real, effective, saved and one for files. setuid, called by root, changes them all, and there is no way back. As long as one of them is 0, root can be had again.',
+  man: 'setuid(2)',
+  holds(run) {
+    const expected = `uid ${uid} as real, effective, saved and filesystem uid`;
+    const command = run.during?.commands[0];
+    if (command === undefined) {
+      return { expected, actual: `the command never ran: ${showEnd(run)}`, evidence: showStderr(run) };
+    }
+    if (command.uids.join(' ') === fourTimes(uid)) return undefined;
+    return {
+      expected,
+      actual: `they are ${command.uids.join(', ')}`,
+      evidence: [`/proc/${command.innerPid}/status: Uid: ${command.uids.join(' ')}`, ...calls(run)],
+      at: findCall(run, ['setuid', 'setgid', 'setgroups']),
+    };
+  },
+});
+
+check('09.2', 'its gid is the asked one, and no other group is kept', {
+  of: asUser,
+  needs: ['09.1'],
+  why: 'Files belong to a group, too, and a process has one group and a list of supplementary ones. setuid leaves both alone: the command would read what the groups of root may read.',
+  man: 'setgroups(2)',
+  holds(run) {
+    const command = run.during!.commands[0]!;
+    if (command.gids.join(' ') !== fourTimes(gid)) {
+      return {
+        expected: `gid ${gid} as real, effective, saved and filesystem gid`,
+        actual: `they are ${command.gids.join(', ')}`,
+        evidence: [`/proc/${command.innerPid}/status: Gid: ${command.gids.join(' ')}`, ...calls(run)],
+        at: findCall(run, 'setgid') ?? findCall(run, 'setuid'),
+      };
+    }
+    if (command.groups.every((group) => group === gid)) return undefined;
+    return {
+      expected: 'no supplementary group; box.ts was started with 4, 24 and 27',
+      actual: `it has ${command.groups.join(', ')}`,
+      evidence: [`/proc/${command.innerPid}/status: Groups: ${command.groups.join(' ')}`, ...calls(run)],
+      at: findCall(run, 'setgroups') ?? findCall(run, 'setuid'),
+    };
+  },
+});
+
+check('09.3', 'there is no way back to root', {
+  of: asUser,
+  needs: ['09.1'],
+  why: 'What root may do is split into capabilities. A process that leaves uid 0 for good loses them all, and then mounting, making devices and giving files away answer "not permitted".',
+  man: 'capabilities(7)',
+  holds(run) {
+    const command = run.during!.commands[0]!;
+    const expected = 'a command without any capability, for which what needs root fails';
+    if (command.capabilities !== 0n) {
+      return {
+        expected,
+        actual: `it has capabilities: ${command.capabilities.toString(16)}`,
+        evidence: [`/proc/${command.innerPid}/status: CapEff, CapPrm, CapInh, CapAmb`, ...calls(run)],
+        at: findCall(run, 'setuid'),
+      };
+    }
+    const worked = ['mount', 'mknod', 'chown', 'read root', 'hostname'].filter((name) =>
+      said(run, name)?.endsWith('done'),
+    );
+    if (worked.length === 0) return undefined;
+    return { expected, actual: `these worked: ${worked.join(', ')}`, at: findCall(run, 'setuid') };
+  },
+});
+
+check('09.4', 'all that needs root was done before', {
+  of: asUser,
+  needs: ['09.1'],
+  why: 'Namespaces, mounts, devices and the hostname need root, so the privileges go last of all. And what a user needs must be there for them: a /dev/null and a /tmp that everybody may write to.',
+  man: 'credentials(7)',
+  holds(run) {
+    const { commands, hostname } = run.during!;
+    const root = asRoot.run?.during;
+    const mountsOf = (mounts: { mountPoint: string; type: string }[]): string[] =>
+      mounts.map(({ mountPoint, type }) => `${type} on ${mountPoint}`);
+    const has = new Set(mountsOf(commands[0]!.mounts));
+    const lacking = mountsOf(root?.commands[0]?.mounts ?? []).filter((mount) => !has.has(mount));
+    if (lacking.length > 0) {
+      return { expected: 'the same mounts as a container of root', actual: `missing: ${lacking.join(', ')}` };
+    }
+    if (hostname === run.during!.host.hostname) {
+      return { expected: 'a hostname of its own, as a container of root has', actual: `it is the host's: ${hostname}` };
+    }
+    const refused = ['write null', 'write tmp'].filter((name) => said(run, name) !== 'written');
+    if (refused.length === 0) return undefined;
+    return {
+      expected: 'that the user may write to /dev/null and into /tmp',
+      actual: refused.map((name) => `${name}: ${said(run, name) ?? 'it did not come to that'}`).join('; '),
+    };
+  },
+});
+
+check('09.5', 'without --user it is root; a uid alone brings its group; other words are refused', {
+  of: uidAlone,
+  needs: ['09.1'],
+  why: 'What a user types must mean just what they think, or be refused before anything is made. A word that is silently taken for root is the worst of all answers.',
+  man: 'credentials(7)',
+  holds(run) {
+    const rootIds = asRoot.run?.during?.commands[0]?.uids.join(' ');
+    if (rootIds !== fourTimes(0)) {
+      return { expected: 'uid 0 without --user', actual: `it is ${rootIds ?? 'unknown: the command never ran'}` };
+    }
+    const ids = said(run, 'ids')?.replaceAll(/\s+/g, ' ');
+    if (ids !== `Uid: ${fourTimes(uid)} Gid: ${fourTimes(uid)}`) {
+      return {
+        expected: `for --user ${uid}: uid ${uid}, and the group of the same number`,
+        actual: ids === undefined ? `the command never ran: ${showEnd(run)}` : ids,
+        evidence: showStderr(run),
+      };
+    }
+    for (const { run: refused, scenario: one } of refusals) {
+      const finding = refusal(refused!, one);
+      if (finding !== undefined) return finding;
+    }
+    return undefined;
+  },
+});
+
+function refusal(run: Run, one: Scenario): ReturnType<Parameters<typeof check>[2]['holds']> {
+  const expected = `for ${one.reproduce.replace(/ id$/, '')}: status 125, and a sentence that names --user`;
+  const uids = /^Uid:\s+(\d+)/m.exec(run.stdout)?.[1];
+  if (uids !== undefined) return { expected, actual: `the command ran, as uid ${uids}` };
+  if (run.exitCode !== 125) return { expected, actual: showEnd(run), evidence: showStderr(run) };
+  if (!run.stderr.includes('--user')) {
+    return { expected, actual: 'stderr does not name --user', evidence: showStderr(run) };
+  }
+  const left = [...run.containers.map(({ path }) => path), ...run.cgroups];
+  if (left.length === 0) return undefined;
+  return { expected: 'that nothing has been made yet', actual: `left behind: ${left.slice(0, 3).join(', ')}` };
+}
+
+check('09.6', 'it still ends with the runtime', {
+  of: asUser,
+  needs: ['09.1'],
+  why: 'PR_SET_PDEATHSIG asks the kernel to end the command when box.ts dies. The kernel forgets it when the user of a process changes.',
+  man: 'PR_SET_PDEATHSIG(2const)',
+  holds(run) {
+    if (run.left.length === 0) return undefined;
+    return {
+      expected: 'no process after box.ts was killed',
+      actual: `${run.left.length} went on`,
+      evidence: [
+        ...run.left.map(({ innerPid, argv }) => `process ${innerPid}: ${argv.join(' ').slice(0, 50)}`),
+        ...run.trace.filter(({ call }) => call === 'prctl' || call === 'setuid').map(showCall),
+      ],
+      at: findCall(run, 'prctl') ?? findCall(run, 'setuid'),
+    };
+  },
+});
+
+/** The calls that are about this level. */
+function calls(run: Run): string[] {
+  return run.trace.filter(({ call }) => ['setuid', 'setgid', 'setgroups'].includes(call)).map(showCall);
+}

@@ -1,0 +1,82 @@
+// Level 09 in another shape: Node's own calls for the ids, an intermediate object, the death signal in a helper.
+import fs from 'node:fs';
+import * as tar from 'tar';
+import * as linux from '#linux';
+import { findController } from '#cgroup';
+import { box } from '#command-line';
+
+box(({ image, imageDir, containerDir, user, command }) => {
+  const words = (user ?? '0:0').split(':');
+  const ids = words.map((word) => (/^[0-9]{1,10}$/.test(word) ? Number(word) : -1));
+  if (words.length > 2 || ids.some((id) => id < 0 || id > 4294967294)) throw new Error(`bad --user: ${user}`);
+  const [uid, gid] = [ids[0]!, ids[1] ?? ids[0]!];
+
+  const layer = `${imageDir}/${image}.unpacked`;
+  if (!fs.existsSync(layer)) {
+    if (!fs.existsSync(`${imageDir}/${image}.tar`)) throw new Error(`no image ${image}`);
+    fs.mkdirSync(`${layer}.part`);
+    const filter = (_path: string, entry: object): boolean =>
+      !('type' in entry && String(entry.type).endsWith('Device'));
+    const options = { sync: true, preservePaths: true, chmod: true, filter } as const;
+    tar.extract({ ...options, file: `${imageDir}/${image}.tar`, cwd: `${layer}.part` });
+    fs.renameSync(`${layer}.part`, layer);
+  }
+  fs.mkdirSync(containerDir, { recursive: true });
+  const home = fs.mkdtempSync(`${containerDir}/u-`);
+  const id = home.split('/').at(-1)!;
+  for (const name of ['up', 'wk', 'mnt']) fs.mkdirSync(`${home}/${name}`);
+
+  const groups = (['cpu', 'memory'] as const).map((name) => {
+    const { version, mountPoint } = findController(name);
+    fs.mkdirSync(`${mountPoint}/boxwright`, { recursive: true });
+    if (version === 2) {
+      for (const above of ['', '/boxwright']) {
+        fs.writeFileSync(`${mountPoint}${above}/cgroup.subtree_control`, `+${name}`);
+      }
+    }
+    fs.mkdirSync(`${mountPoint}/boxwright/${id}`, { recursive: true });
+    return `${mountPoint}/boxwright/${id}`;
+  });
+
+  const all = linux.CLONE_NEWPID | linux.CLONE_NEWUTS | linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC;
+  const pid = linux.clone(() => {
+    for (const group of new Set(groups)) fs.writeFileSync(`${group}/cgroup.procs`, '0');
+    linux.unshare(linux.CLONE_NEWCGROUP);
+    linux.sethostname(id);
+    linux.mount(null, '/', null, linux.MS_REC | linux.MS_PRIVATE, null);
+    const data = `lowerdir=${layer},upperdir=${home}/up,workdir=${home}/wk`;
+    linux.mount('root', `${home}/mnt`, 'overlay', linux.MS_NODEV, data);
+    process.chdir(`${home}/mnt`);
+    linux.mount('p', 'proc', 'proc');
+    linux.mount('s', 'sys', 'sysfs', linux.MS_RDONLY);
+    linux.mount('d', 'dev', 'tmpfs', linux.MS_NOSUID, 'mode=0755');
+    linux.umask(0);
+    const nodes = { null: 3, zero: 5, full: 7, random: 8, urandom: 9 };
+    for (const [name, minor] of Object.entries(nodes)) {
+      linux.mknod(`dev/${name}`, linux.S_IFCHR | 0o666, linux.makedev(1, minor));
+    }
+    linux.mknod('dev/tty', linux.S_IFCHR | 0o666, linux.makedev(5, 0));
+    linux.umask(0o22);
+    fs.symlinkSync('/proc/self/fd', 'dev/fd');
+    for (const [index, name] of ['stdin', 'stdout', 'stderr'].entries()) fs.symlinkSync(`fd/${index}`, `dev/${name}`);
+    fs.mkdirSync('dev/pts');
+    linux.mount('pts', 'dev/pts', 'devpts', linux.MS_NOSUID | linux.MS_NOEXEC, 'newinstance,ptmxmode=666,mode=620');
+    fs.symlinkSync('pts/ptmx', 'dev/ptmx');
+    linux.pivot_root('.', '.');
+    linux.umount2('.', linux.MNT_DETACH);
+    process.chdir('/');
+    process.setgroups!([]);
+    process.setgid!(gid);
+    process.setuid!(uid);
+    linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL);
+    try {
+      linux.execvp(command[0]!, command);
+    } catch (error) {
+      fs.writeSync(2, `${String(error)}\n`);
+      linux._exit(error instanceof linux.LinuxError && error.code === 'ENOENT' ? 127 : 126);
+    }
+  }, all | linux.SIGCHLD);
+  const ended = linux.waitpid(pid);
+  for (const group of new Set(groups)) fs.rmdirSync(group);
+  return ended.signal === null ? ended.exitCode! : 128 + ended.signal;
+});

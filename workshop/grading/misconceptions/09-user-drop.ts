@@ -1,0 +1,126 @@
+// What people believe who fail level 09.
+import { findCall, type Misconception } from '../finding.ts';
+import type { Run } from '../run.ts';
+
+const changes = ['setuid', 'setgid', 'setgroups'];
+const needRoot = [
+  'mount',
+  'umount2',
+  'umount',
+  'pivot_root',
+  'chroot',
+  'mknod',
+  'sethostname',
+  'unshare',
+  'clone',
+  'fork',
+];
+
+/** A call of the same process after its first setuid. */
+function afterSetuid(run: Run, names: readonly string[]): ReturnType<typeof findCall> {
+  const first = findCall(run, 'setuid', ({ errno }) => errno === null);
+  const index = first === undefined ? -1 : run.trace.indexOf(first);
+  if (first === undefined) return undefined;
+  return run.trace.slice(index + 1).find(({ call, errno }) => names.includes(call) && errno !== null);
+}
+
+export const misconceptions: readonly Misconception[] = [
+  {
+    slug: 'dropped-in-the-parent',
+    checks: ['09.1', '09.5', '09.6'],
+    why: 'The privileges of box.ts itself are given up, before it has made the container. It is the command that must not be root; box.ts needs root until the end, to remove what it has made.',
+    shows: (run) => findCall(run, changes, ({ process }) => process === '0'),
+  },
+  {
+    slug: 'setuid-before-groups',
+    checks: ['09.1'],
+    why: 'Changing groups needs root, and after setuid there is no root any more: setgid and setgroups answer EPERM. The uid goes last.',
+    shows: (run) => afterSetuid(run, ['setgid', 'setgroups']),
+  },
+  {
+    slug: 'dropped-too-early',
+    checks: ['09.1', '09.4'],
+    why: 'Mounting, making devices, entering the root and joining a cgroup need root. Where the privileges are given up before that, one of these steps answers that it is not permitted.',
+    shows: (run) =>
+      afterSetuid(run, needRoot) === undefined
+        ? run.during === null && /EACCES|EPERM/.test(run.stderr) && findCall(run, 'setuid')
+        : findCall(run, 'setuid'),
+  },
+  {
+    slug: 'option-ignored',
+    checks: ['09.1'],
+    line: /\buser\b/,
+    why: 'The option is accepted and nothing comes of it. The command runs as root, and whoever started it believes that it does not.',
+    shows: (run) => run.during !== null && findCall(run, 'setuid') === undefined,
+  },
+  {
+    slug: 'uid-and-gid-mixed-up',
+    checks: ['09.1', '09.2'],
+    why: 'The words after --user are uid:gid, in this order. Here one of the two went where the other belongs.',
+    shows: (run) => {
+      const command = run.during?.commands[0];
+      const [uid, gid] = run.scenario.args[run.scenario.args.indexOf('--user') + 1]?.split(':').map(Number) ?? [];
+      if (command === undefined || uid === undefined || gid === undefined) return false;
+      if (command.uids[0] === gid) return findCall(run, 'setuid') ?? true;
+      return command.gids[0] === uid && (findCall(run, 'setgid') ?? true);
+    },
+  },
+  {
+    slug: 'group-of-root-kept',
+    checks: ['09.2'],
+    why: 'setuid changes the user and nothing else. The group is still 0, that of root, and many files of a system are open to it.',
+    shows: (run) => run.during?.commands[0]?.gids.includes(0) === true && (findCall(run, 'setuid') ?? true),
+  },
+  {
+    slug: 'supplementary-groups-kept',
+    checks: ['09.2'],
+    why: 'Beside its group a process has a list of supplementary groups, which it inherits from whoever started box.ts. setuid and setgid leave the list alone; an empty list drops them all.',
+    shows: (run) => (run.during?.commands[0]?.groups.length ?? 0) > 0 && (findCall(run, 'setgid') ?? true),
+  },
+  {
+    slug: 'uid-alone-keeps-the-group',
+    checks: ['09.5'],
+    line: /\bgid\s*(=|\?\?)[^=]/,
+    why: 'Where only a uid is given, the group must not stay what it was: that of root. It gets the same number.',
+    shows: (_run, finding) => /Gid: 0 0 0 0/.test(finding.actual),
+  },
+  {
+    slug: 'empty-word-is-root',
+    checks: ['09.5'],
+    line: /\buser\b.*\?|if \(.*\buser\b|Number\(/,
+    why: 'An empty string is falsy in JavaScript, and Number("") is 0. Either way, a variable that somebody forgot to set becomes root. "Not given" is null, and only that.',
+    shows: (_run, finding) => /--user ''/.test(finding.expected) && /as uid 0/.test(finding.actual),
+  },
+  {
+    slug: 'words-not-checked',
+    checks: ['09.5'],
+    line: /Number|parseInt|split/,
+    why: 'A word that is no number becomes NaN, and a number that is too large means something else to the kernel. What cannot be meant must be refused, in a sentence that names the option.',
+    shows: (_run, finding) => /status 125, and a sentence/.test(finding.expected),
+  },
+  {
+    slug: 'checked-too-late',
+    checks: ['09.5'],
+    line: /= .*accountOf\(|accountOf\(user\)/,
+    why: 'The words were looked at after the container had been made, and it was left behind. What can be known before anything is made must be checked before.',
+    shows: (_run, finding) => /nothing has been made yet/.test(finding.expected),
+  },
+  {
+    slug: 'death-signal-forgotten-by-the-kernel',
+    checks: ['09.6'],
+    why: 'The kernel forgets PR_SET_PDEATHSIG when the user of a process changes, so that nobody can have signals sent to a process that has become another user. Whoever asks for it before setuid asks in vain.',
+    shows: (run) => {
+      const asked = findCall(run, 'prctl', ({ args }) => args[0] === 'PR_SET_PDEATHSIG');
+      return (
+        asked !== undefined && run.trace.slice(run.trace.indexOf(asked)).some(({ call }) => call === 'setuid') && asked
+      );
+    },
+  },
+  {
+    slug: 'no-death-signal',
+    checks: ['09.6'],
+    line: /become\(command\)/,
+    why: 'A child does not end because its parent does. It has to ask for that, with PR_SET_PDEATHSIG.',
+    shows: (run) => findCall(run, 'prctl', ({ args }) => args[0] === 'PR_SET_PDEATHSIG') === undefined,
+  },
+];
