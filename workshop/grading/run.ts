@@ -9,8 +9,17 @@ import type { TraceLine } from '../../linux/trace.ts';
 import { dataDirectory } from '../paths.ts';
 import { compileCache } from './compile-cache.ts';
 import { filesBelow, type FoundFile, readTree, type Tree } from './files.ts';
-import { type Inside, lookInside, optionOf } from './inside.ts';
-import { childrenOf, fileId, type Mount, mountsOf, type ProcessFacts, processFacts, SYS_wait4 } from './processes.ts';
+import { type Inside, lookInside, loopback, optionOf } from './inside.ts';
+import {
+  childrenOf,
+  fileId,
+  type Mount,
+  mountsOf,
+  namespacesOf,
+  type ProcessFacts,
+  processFacts,
+  SYS_wait4,
+} from './processes.ts';
 import type { Scenario } from './scenario.ts';
 import { programCommand } from './student-program.ts';
 import { openTestbed, systemPath, type Testbed } from './testbed.ts';
@@ -40,6 +49,10 @@ export type HostFacts = {
   rootId: string;
   /** Its devpts, by number. */
   devptsDevice: string;
+  /** Its namespaces by kind: `pid` → `pid:[4026531836]`. */
+  namespaces: Record<string, string>;
+  /** The loopback interface in its /sys, as `device:inode`. */
+  loopbackId: string;
 };
 
 /** All that is known of one run. */
@@ -140,8 +153,7 @@ export async function runOn(
   if (during?.runtime != null && scenario.meanwhile === 'kill-runtime') {
     kill(during.runtime.pid);
     ended = await Promise.race([end, timeout]);
-    // The command still has its stdin, and so no reason of its own to end.
-    await gone(during.commands.map(({ pid }) => pid));
+    await gone(during.processes.map(({ pid }) => pid));
   } else {
     program.stdin!.end('\n');
     ended = await Promise.race([end, timeout]);
@@ -215,6 +227,8 @@ async function hostFacts(testbed: Testbed): Promise<HostFacts> {
     hostname: await testbed.hostnameOf(),
     rootId: fileId(onHost(testbed, '/')),
     devptsDevice: fileId(onHost(testbed, '/dev/pts')).split(':')[0]!,
+    namespaces: namespacesOf(testbed.initPid),
+    loopbackId: fileId(onHost(testbed, loopback)),
   };
 }
 
