@@ -17,10 +17,17 @@ export type Inside = {
   dev: Record<string, FoundFile>;
   /** The filesystem on /dev/pts, by number: each instance of devpts has its own. */
   devptsDevice: string;
+  /** The processes that each proc filesystem shows which it can see, by mount point. Their numbers are that one's. */
+  processes: Record<string, number[]>;
+  /** The loopback interface in its /sys, as `device:inode`: each network has one of its own. */
+  loopbackId: string;
 };
 
+/** Where sysfs shows the loopback interface of the network namespace in which it was mounted. */
+export const loopback = '/sys/class/net/lo';
+
 /** What there is around a process; null where it has ended. */
-export function lookInside({ pid, root, cwd, cwdId }: ProcessFacts): Inside | null {
+export function lookInside({ pid, root, cwd, cwdId, mounts }: ProcessFacts): Inside | null {
   const top = `/proc/${pid}/root`;
   try {
     const below = root === '/' ? cwd : cwd.slice(root.length);
@@ -33,10 +40,24 @@ export function lookInside({ pid, root, cwd, cwdId }: ProcessFacts): Inside | nu
       shell: foundFile(top, 'bin/sh'),
       dev: Object.fromEntries(namesIn(`${top}/dev`).map((name) => [name, foundFile(`${top}/dev`, name)!])),
       devptsDevice: fileId(`${top}/dev/pts`).split(':')[0]!,
+      processes: Object.fromEntries(
+        mounts
+          .filter(({ type }) => type === 'proc')
+          .map(({ mountPoint }) => [mountPoint, processNumbers(`${top}${mountPoint}`)]),
+      ),
+      loopbackId: fileId(`${top}${loopback}`),
     };
   } catch {
     return null;
   }
+}
+
+/** The processes that a proc filesystem shows. */
+function processNumbers(proc: string): number[] {
+  return namesIn(proc)
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .sort((one, other) => one - other);
 }
 
 /** The value of an option of a mount's filesystem: `optionOf(mount, 'upperdir')`; null where it has none. */

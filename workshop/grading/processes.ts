@@ -88,13 +88,18 @@ export function processFacts(pid: number): ProcessFacts | null {
       0n,
     ),
     cgroups: cgroupsOf(pid),
-    namespaces: Object.fromEntries(
-      readDirectory(`/proc/${pid}/ns`).map((kind) => [kind, readLink(`/proc/${pid}/ns/${kind}`)]),
-    ),
+    namespaces: namespacesOf(pid),
     mounts: mountsOf(pid),
     sleepsIn: syscall === undefined ? null : Number(syscall),
     catches: signalsOf(field('SigCgt')),
   };
+}
+
+/** The process's namespaces by kind: `mnt` → `mnt:[4026531841]`. */
+export function namespacesOf(pid: number): Record<string, string> {
+  return Object.fromEntries(
+    readDirectory(`/proc/${pid}/ns`).map((kind) => [kind, readLink(`/proc/${pid}/ns/${kind}`)]),
+  );
 }
 
 /** The mount table that the process sees. */

@@ -10,12 +10,13 @@ import { dataDirectory } from '../paths.ts';
 import { type Cgroup, cgroupsOn } from './cgroups.ts';
 import { compileCache } from './compile-cache.ts';
 import { filesBelow, type FoundFile, readTree, type Tree } from './files.ts';
-import { type Inside, lookInside, optionOf } from './inside.ts';
+import { type Inside, lookInside, loopback, optionOf } from './inside.ts';
 import {
   childrenOf,
   fileId,
   type Mount,
   mountsOf,
+  namespacesOf,
   type ProcessFacts,
   processFacts,
   processState,
@@ -53,6 +54,10 @@ export type HostFacts = {
   devptsDevice: string;
   /** The cgroups that programs have made on it. */
   cgroups: Cgroup[];
+  /** Its namespaces by kind: `pid` → `pid:[4026531836]`. */
+  namespaces: Record<string, string>;
+  /** The loopback interface in its /sys, as `device:inode`. */
+  loopbackId: string;
 };
 
 /** All that is known of one run. */
@@ -156,9 +161,8 @@ export async function runOn(
   if (during?.runtime != null && scenario.meanwhile === 'kill-runtime') {
     kill(during.runtime.pid);
     ended = await patience.wait(end);
-    // The command still has its stdin, and so no reason of its own to end.
     await gone(
-      during.commands.map(({ pid }) => pid),
+      during.processes.map(({ pid }) => pid),
       patienceWith(testbed, others, END_LIMIT),
     );
   } else {
@@ -239,6 +243,8 @@ async function hostFacts(testbed: Testbed): Promise<HostFacts> {
     rootId: fileId(onHost(testbed, '/')),
     devptsDevice: fileId(onHost(testbed, '/dev/pts')).split(':')[0]!,
     cgroups: cgroupsOn(testbed),
+    namespaces: namespacesOf(testbed.initPid),
+    loopbackId: fileId(onHost(testbed, loopback)),
   };
 }
 

@@ -31,6 +31,9 @@ export function said(run: Run, probe: string): string | null {
   return line === undefined ? null : line.slice(head.length).trim();
 }
 
+/** The pid that the command has for itself. Asked without a fork, which a wrong program may not allow. */
+const ownPid = `echo "${tag} pid=$$"`;
+
 const climb = 'i=0; while [ $i -lt 60 ]; do cd -P ..; i=$((i+1)); done';
 
 /** Looks around in all ways that change nothing in the container. */
@@ -87,7 +90,7 @@ export const tour: Scenario = {
     '-c',
     holdStill(
       tourWord,
-      `printf '[%s]\\n' "$@"\necho ${written} > ${writtenFile}\n${probes(lookAround)}`,
+      `printf '[%s]\\n' "$@"\n${ownPid}\necho ${written} > ${writtenFile}\n${probes(lookAround)}`,
       `${probes({ afterwards: `cat ${writtenFile}; ls /etc/passwd /usr/bin/wc` })}\nexit ${exits}`,
     ),
     'sh',
@@ -126,7 +129,8 @@ export const missingImage: Scenario = {
 const orphanWord = `hold-${randomWord()}`;
 export const killedRuntime: Scenario = {
   host: 'mishaps',
-  args: [...image, '/bin/sh', '-c', holdStill(orphanWord)],
+  // With box.ts its stdin ends, too: that must not be what ends it.
+  args: [...image, '/bin/sh', '-c', holdStill(orphanWord, '', 'sleep 1000')],
   holdWord: orphanWord,
   meanwhile: 'kill-runtime',
   reproduce: 'sleep 1000',
