@@ -21,7 +21,7 @@ export type Scenario = {
   /** The exit status of the command, where it ends by itself. */
   exits?: number;
   /** Files of the testbed's host, by path, made before the run. */
-  files?: Readonly<Record<string, { text: string; mode: number }>>;
+  files?: Readonly<Record<string, { text: string | Uint8Array; mode: number }>>;
   /** Folders that stand first in PATH. */
   path?: readonly string[];
 };
