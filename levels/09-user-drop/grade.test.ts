@@ -22,9 +22,18 @@ const attempts = {
   'read root': 'ls /root && echo done',
   hostname: 'hostname changed && echo done',
 };
+// It sleeps at the end: with box.ts its stdin ends, and that must not be what ends it.
 const asUser = scenario({
   host: 'user',
-  args: ['-i', 'busybox', '--user', `${uid}:${gid}`, '/bin/sh', '-c', holdStill(holdWord, probes(attempts))],
+  args: [
+    '-i',
+    'busybox',
+    '--user',
+    `${uid}:${gid}`,
+    '/bin/sh',
+    '-c',
+    holdStill(holdWord, probes(attempts), 'sleep 1000'),
+  ],
   groups: [4, 24, 27],
   holdWord,
   meanwhile: 'kill-runtime',

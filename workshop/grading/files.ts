@@ -16,6 +16,8 @@ export type FoundFile = {
   major: number | null;
   minor: number | null;
   inode: number;
+  /** The size of a file's content; 0 for anything else. */
+  bytes: number;
 };
 
 /** All files below a directory; an empty list where there is none. Other filesystems mounted below are looked into. */
@@ -49,6 +51,7 @@ export function foundFile(top: string, relative: string): FoundFile | null {
     major: device ? (stat.rdev >> 8) & 0xfff : null,
     minor: device ? (stat.rdev & 0xff) | ((stat.rdev >> 12) & 0xfff00) : null,
     inode: stat.ino,
+    bytes: type === 'file' ? stat.size : 0,
   };
 }
 
@@ -64,6 +67,8 @@ export function namesIn(directory: string): string[] {
 /** A directory tree at one moment. */
 export type Tree = {
   files: FoundFile[];
+  /** Of each file's content, by path. */
+  contents: Record<string, string>;
   /** Of all names, modes, owners, link targets and contents. */
   digest: string;
 };
@@ -72,13 +77,16 @@ export type Tree = {
 export function readTree(top: string): Tree {
   const files = filesBelow(top);
   const hash = createHash('sha256');
+  const contents: Record<string, string> = {};
   for (const { path: name, type, mode, target, major, minor } of files) {
     const there = path.join(top, name);
     const { uid, gid } = fs.lstatSync(there);
     hash.update(JSON.stringify([name, type, mode, uid, gid, target, major, minor]));
-    if (type === 'file') hash.update(fs.readFileSync(there));
+    if (type !== 'file') continue;
+    contents[name] = createHash('sha256').update(fs.readFileSync(there)).digest('hex');
+    hash.update(contents[name]);
   }
-  return { files, digest: hash.digest('hex') };
+  return { files, contents, digest: hash.digest('hex') };
 }
 
 function typeOf(stat: fs.Stats): FoundFile['type'] {

@@ -31,6 +31,8 @@ export type CheckSpec = {
   needs?: readonly string[];
   /** The number of the level that puts something else in its place: `04`. Later levels are not held to it. */
   until?: string;
+  /** A script for `box -- level-NN host` that shows it, where one run alone does not. */
+  shownBy?: string;
   /** What it means if this does not hold; for failures that no misconception explains. */
   why: string;
   /** The manual page to read: `fork(2)`. */
@@ -83,7 +85,7 @@ export function grade(
     scenario(scenario, later = scenario) {
       return plan(earlier ? later : scenario);
     },
-    check(id, title, { of, needs = [], until, why, man, holds }) {
+    check(id, title, { of, needs = [], until, shownBy, why, man, holds }) {
       if (until !== undefined && graded.number >= until) {
         superseded.add(id);
         return;
@@ -109,7 +111,7 @@ export function grade(
           ...diagnose(id, run, finding, misconceptions, why),
           tried: `run ${run.scenario.reproduce}`,
           read: man,
-          reproduce: `npm run box -- ${spoken(graded)} run ${run.scenario.reproduce}`,
+          reproduce: `npm run box -- ${spoken(graded)} ${shownBy === undefined ? `run ${run.scenario.reproduce}` : `host '${shownBy}'`}`,
           next: `npm run hint ${spoken(level)} ${id}`,
         };
         throw new CheckFailed(`${title}: expected ${finding.expected}; ${finding.actual}`);

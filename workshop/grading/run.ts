@@ -2,6 +2,7 @@
 // still and after the program has ended.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,7 +10,7 @@ import type { TraceLine } from '../../linux/trace.ts';
 import { dataDirectory } from '../paths.ts';
 import { type Cgroup, cgroupsOn } from './cgroups.ts';
 import { compileCache } from './compile-cache.ts';
-import { filesBelow, type FoundFile, readTree, type Tree } from './files.ts';
+import { filesBelow, type FoundFile, namesIn, readTree, type Tree } from './files.ts';
 import { type Inside, lookInside, loopback, optionOf } from './inside.ts';
 import {
   childrenOf,
@@ -41,6 +42,8 @@ export type Snapshot = {
   hostname: string;
   /** Where its root is an overlay: the layer below, which is the image. */
   image: Tree | null;
+  /** All that lies in the folder of containers. */
+  containers: FoundFile[];
   host: HostFacts;
 };
 
@@ -232,6 +235,7 @@ async function lookAt(
     inside: command === undefined ? null : lookInside(command),
     hostname: command === undefined ? '' : await testbed.hostnameOf(command.pid),
     image: imageOf(testbed, command, host),
+    containers: filesBelow(testbed.containersFolder),
     host,
   };
 }
@@ -262,7 +266,11 @@ function imageOf(testbed: Testbed, command: ProcessFacts | undefined, host: Host
   if (command === undefined || command.rootId === host.rootId) return null;
   const root = command.mounts.findLast(({ mountPoint }) => mountPoint === '/');
   const lowest = root?.type === 'overlay' ? optionOf(root, 'lowerdir')?.split(':').at(-1) : undefined;
-  return lowest === undefined ? null : readTree(onHost(testbed, lowest));
+  if (lowest === undefined) return null;
+  // A layer may be named from a directory that the program stood in: of this container, or of all images.
+  const folders = [...namesIn(testbed.containersFolder).map((name) => path.join('containers', name)), 'images'];
+  const places = folders.map((folder) => onHost(testbed, path.resolve(dataDirectory(), folder, lowest)));
+  return readTree(places.find((place) => fs.existsSync(place)) ?? onHost(testbed, lowest));
 }
 
 /** Whether this is the file of the node that runs box.ts. */

@@ -23,7 +23,7 @@ export type Scenario = {
   /** Supplementary groups that box.ts is started with. */
   groups?: readonly number[];
   /** Files of the testbed's host, by path, made before the run. */
-  files?: Readonly<Record<string, { text: string; mode: number }>>;
+  files?: Readonly<Record<string, { text: string | Uint8Array; mode: number }>>;
   /** Folders that stand first in PATH. */
   path?: readonly string[];
   /** Seconds of computing or of doing nothing after which it is ended, where the usual limit is not meant. */

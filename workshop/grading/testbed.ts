@@ -43,7 +43,7 @@ export type Testbed = {
     options: { cwd: string; env: Record<string, string>; trace?: boolean; terminal?: boolean },
   ): ChildProcess;
   /** Makes a file on this host, with the folders above it. */
-  writeFile(name: string, text: string, mode: number): void;
+  writeFile(name: string, text: string | Uint8Array, mode: number): void;
   /** The pids, on this machine, of all its processes but PID 1. */
   pids(): number[];
   /** The CPU time that all its processes have used so far, in milliseconds. */

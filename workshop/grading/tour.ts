@@ -12,7 +12,7 @@ export const secret = `secret-${randomWord()}`;
 export const oddWords = ['two  words', '', '*', '$HOME "quoted"', `-${randomWord()}`];
 
 /** What the first container writes into its root, and the second one looks for. */
-export const writtenFile = `/tmp/${randomWord()}`;
+export const writtenFile = `/var/${randomWord()}`;
 export const written = `written-${randomWord()}`;
 
 const tag = randomWord();
@@ -57,7 +57,7 @@ const ruin = {
   // As in the lesson of level 01: the root moves down into a new directory, and the working directory does not follow.
   breakout: `mkdir -p /way-out/bin && cp /bin/busybox /way-out/bin/sh && nsenter -r/way-out -w/ /bin/sh -c '${climb}; cat .${secretFile}'`,
   'other file': `cat ${writtenFile}`,
-  device: 'mknod /tmp/null c 1 3 && echo x > /tmp/null && echo opened',
+  device: 'for node in /null /tmp/null; do mknod $node c 1 3 && echo x > $node && echo opened; done',
   change: 'echo changed > /etc/passwd; echo changed > /bin/busybox.new; chmod 700 /etc; rm -rf /usr /home /sbin /var',
 };
 

@@ -87,14 +87,14 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'empty-word-is-root',
     checks: ['09.5'],
-    line: /\buser\b.*\?|if \(.*\buser\b|Number\(/,
+    line: /= user \?|user \|\||if \(!?user\b|user\.split|\bNumber\(user|exec\(user\)/,
     why: 'An empty string is falsy in JavaScript, and Number("") is 0. Either way, a variable that somebody forgot to set becomes root. "Not given" is null, and only that.',
     shows: (_run, finding) => /--user ''/.test(finding.expected) && /as uid 0/.test(finding.actual),
   },
   {
     slug: 'words-not-checked',
     checks: ['09.5'],
-    line: /Number|parseInt|split/,
+    line: /user\.split|parseInt\(|: Number\(|exec\(user\)/,
     why: 'A word that is no number becomes NaN, and a number that is too large means something else to the kernel. What cannot be meant must be refused, in a sentence that names the option.',
     shows: (_run, finding) => /status 125, and a sentence/.test(finding.expected),
   },
