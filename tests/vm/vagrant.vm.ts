@@ -149,7 +149,7 @@ test('Ctrl-C on the host ends the check in the machine, and nothing of it stays 
   const [status, signal] = (await once(check, 'exit')) as [number | null, string | null];
   expect([status, signal]).toEqual([130, null]);
   expect(await inGuest('find /sys/fs/cgroup -name "boxwright-testbeds" -o -path "*boxwright-testbeds/*"')).toBe('');
-  expect(await inGuest('pgrep --full testbed-init.sh || true')).toBe('');
+  expect(await inGuest('pgrep --full [t]estbed-init.sh || true')).toBe('');
 });
 
 test('vagrant provision again changes nothing', async () => {
