@@ -1,10 +1,11 @@
 // The tests inside a guest of run-in-guest.sh.
+import path from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    root: import.meta.dirname,
-    include: ['*.guest.ts'],
+    root: path.join(import.meta.dirname, '..', '..'),
+    include: ['tests/vm/*.guest.ts'],
     pool: 'forks',
     fileParallelism: false,
     reporters: ['verbose'],

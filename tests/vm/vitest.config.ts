@@ -1,10 +1,11 @@
 // npm run test:vm. One long story in one file: each test goes on where the one before it left the machine.
+import path from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    root: import.meta.dirname,
-    include: ['*.vm.ts'],
+    root: path.join(import.meta.dirname, '..', '..'),
+    include: ['tests/vm/*.vm.ts'],
     pool: 'forks',
     fileParallelism: false,
     bail: 1,

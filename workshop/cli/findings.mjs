@@ -1,3 +1,4 @@
+// @ts-check
 // What `npm run doctor` finds and how it says so. Plain JavaScript: a host without anything of ours says it, too.
 import { spawnSync } from 'node:child_process';
 import { findProgram, machineDirectories } from './where.mjs';

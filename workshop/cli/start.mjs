@@ -1,3 +1,4 @@
+// @ts-check
 // Starts a command: node workshop/cli/start.mjs NAME …. Plain JavaScript, so that any Node can say what it lacks, or go
 // into the virtual machine.
 import { readdirSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// @ts-check
 // Runs a command in the virtual machine, as if it ran here: its words, colours, Ctrl-C and exit status come through.
 // Plain JavaScript, and nothing but Node's own modules: see where.mjs.
 import { spawn, spawnSync } from 'node:child_process';

@@ -1,3 +1,4 @@
+// @ts-check
 // Where a command runs: on this machine, or in the virtual machine. Plain JavaScript, and nothing but Node's own
 // modules: on a Mac or on Windows nothing else is installed.
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
