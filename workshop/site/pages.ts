@@ -21,8 +21,10 @@ export type Source = {
 const handbookOrder = [
   'vm',
   'vm-virtualbox',
-  'vm-parallels',
+  'vm-apple-silicon',
+  'vm-windows',
   'vm-libvirt',
+  'vm-none',
   'processes-and-files',
   'namespaces',
   'mounts',
