@@ -9,6 +9,9 @@ case ${1:-tests} in
     # util-linux: sandboxes (unshare, setpriv); tmux: terminals; gcc and libc6-dev: what C says of the constants
     packages='util-linux tmux gcc libc6-dev'
 
+    # a browser for the site, and letters for it; libcap2-bin, procps, python3: commands of the handbook
+    packages="$packages chromium fonts-liberation libcap2-bin procps python3-minimal"
+
     # arm64 on another machine: an emulator for programs, what Node links to, and the C headers
     if [ "$(dpkg --print-architecture)" != arm64 ]; then
       packages="$packages qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross

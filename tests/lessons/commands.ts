@@ -33,7 +33,9 @@ export function commandsOf(markdown: string): LessonCommand[] {
   let code = '';
   return tokens.flatMap((token, index) => {
     if (token.type === 'inline') {
-      const line = token.map![0] + 1;
+      // In the cell of a table the row knows where it is.
+      const { map } = tokens.slice(0, index + 1).findLast((before) => before.map !== null)!;
+      const line = map![0] + 1;
       const codes = token.children!.filter(
         ({ type, content }) => type === 'code_inline' && /^npm run .* /.test(content),
       );

@@ -48,7 +48,7 @@ function section(source: string, file: string, exported: ReadonlySet<string>): s
     `## ${head.split(/[.:] /)[0]!.replace(/\.$/, '')}`,
     '',
     ...functions.flatMap(({ name, signature, doc }) => [
-      `### ${name}`,
+      `### \`${name}\``,
       '',
       '```ts',
       signature,
@@ -119,7 +119,7 @@ function prose(doc: string): string {
     return `- throws ${rest ?? ''}`;
   });
   const [inline, ...after] = text.trim().split(' @throws ');
-  return [inline, ...after.map((what) => `- throws ${what}`), ...list].join('\n\n');
+  return [inline, '', ...after.map((what) => `- throws ${what}`), ...list].join('\n');
 }
 
 function cell(doc: string): string {

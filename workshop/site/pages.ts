@@ -21,8 +21,10 @@ export type Source = {
 const handbookOrder = [
   'vm',
   'vm-virtualbox',
-  'vm-parallels',
+  'vm-apple-silicon',
+  'vm-windows',
   'vm-libvirt',
+  'vm-none',
   'processes-and-files',
   'namespaces',
   'mounts',
@@ -75,8 +77,8 @@ function handbook(): string[] {
   return names.sort((one, other) => place(one) - place(other) || one.localeCompare(other));
 }
 
-/** The lesson with the grader's own list of checks at the end of "How it is checked". */
-function withChecks(lesson: string, origin: string, checks: readonly CheckName[]): string {
+/** The lesson with the grader's own list of checks at the end of "How it is checked". @throws Error without it */
+export function withChecks(lesson: string, origin: string, checks: readonly CheckName[]): string {
   const heading = /^## How it is checked$/m.exec(lesson);
   if (heading === null) throw new Error(`${origin}: a lesson needs the heading "## How it is checked"`);
   const next = lesson.indexOf('\n## ', heading.index + 1);

@@ -13,16 +13,16 @@ export function searchIndex(pages: readonly Page[]): string {
   const index = new MiniSearch(searchFields);
   const sections = pages.flatMap(({ file, title, html }) =>
     html.split(/(?=<h[123] id=")/).map((part) => {
-      const [whole = '', id = '', heading = title] = /^<h[123] id="([^"]+)"[^>]*>(.*?)<\/h\d>/s.exec(part) ?? [];
+      const [whole = '', id = '', heading = ''] = /^<h[123] id="([^"]+)"[^>]*>(.*?)<\/h\d>/s.exec(part) ?? [];
       return {
-        address: id === '' ? file : `${file}#${id}`,
+        address: `${file}#${id}`,
         page: title,
         heading: plain(heading),
         text: plain(part.slice(whole.length)),
       };
     }),
   );
-  index.addAll(sections.filter(({ text }) => text !== '').map((section, id) => ({ id, ...section })));
+  index.addAll(sections.filter(({ heading }) => heading !== '').map((section, id) => ({ id, ...section })));
   return `window.boxwrightSearch = ${JSON.stringify({ options: searchFields, index })};\n`;
 }
 
@@ -34,6 +34,7 @@ function plain(html: string): string {
     .replaceAll('&lt;', '<')
     .replaceAll('&gt;', '>')
     .replaceAll('&quot;', '"')
+    .replaceAll('&#x27;', "'")
     .replaceAll('&amp;', '&')
     .replaceAll(/\s+/g, ' ')
     .trim();
