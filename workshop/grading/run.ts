@@ -7,11 +7,20 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TraceLine } from '../../linux/trace.ts';
 import { dataDirectory } from '../paths.ts';
-import { type Cgroup, cgroupsOn } from './cgroups.ts';
+import { type Cgroup, cgroupsOn, directoriesBesideHierarchies } from './cgroups.ts';
 import { compileCache } from './compile-cache.ts';
 import { filesBelow, type FoundFile, readTree, type Tree } from './files.ts';
 import { type Inside, lookInside, optionOf } from './inside.ts';
-import { childrenOf, fileId, type Mount, mountsOf, type ProcessFacts, processFacts, SYS_wait4 } from './processes.ts';
+import {
+  childrenOf,
+  cpuTimeOf,
+  fileId,
+  type Mount,
+  mountsOf,
+  type ProcessFacts,
+  processFacts,
+  SYS_wait4,
+} from './processes.ts';
 import type { Scenario } from './scenario.ts';
 import { programCommand } from './student-program.ts';
 import { openTestbed, systemPath, type Testbed } from './testbed.ts';
@@ -43,6 +52,8 @@ export type HostFacts = {
   devptsDevice: string;
   /** The cgroups that programs have made on it. */
   cgroups: Cgroup[];
+  /** v1: directories where one may look for cgroups, and which are none. */
+  noCgroups: string[];
 };
 
 /** All that is known of one run. */
@@ -61,6 +72,8 @@ export type Run = {
   trace: TraceLine[];
   /** null where the command never held still. */
   during: Snapshot | null;
+  /** CPU time in milliseconds, where it was measured: of this run's processes, and of those that were there before. */
+  cpuTime: { own: number; others: number } | null;
   /** Processes of this run that were still there when box.ts had ended. */
   left: ProcessFacts[];
   before: HostFacts;
@@ -75,10 +88,12 @@ export type Run = {
   cgroups: string[];
 };
 
-/** Seconds after which a run is ended. */
-const TIME_LIMIT = 10;
+/** Seconds after which a run is ended; BOXWRIGHT_TIME_LIMIT overrides it, for emulated machines. */
+const TIME_LIMIT = Number(process.env['BOXWRIGHT_TIME_LIMIT'] ?? 10);
 /** Seconds in which the kernel has surely ended a process that it is to end. */
-const END_LIMIT = 5;
+const END_LIMIT = TIME_LIMIT / 2;
+/** Milliseconds of CPU time that are shared out, before it is looked at who got how much. */
+const CPU_TIME = 400;
 /** Bytes. */
 const OUTPUT_LIMIT = 256 * 1024;
 
@@ -115,6 +130,7 @@ export async function runOn(
       NODE_COMPILE_CACHE: compileCache(),
     },
     trace: true,
+    oneCpu: scenario.oneCpu ?? false,
   });
   const end = once(program, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   const output = {
@@ -141,6 +157,8 @@ export async function runOn(
     inner.cgroups.forEach((cgroup) => knownCgroups.add(cgroup));
     meanwhile(inner);
   }
+  const cpuTime =
+    during !== null && scenario.meanwhile === 'measure-cpu' ? await measureCpu(testbed, others, limit) : null;
   if (during !== null && scenario.meanwhile === 'kill-command') during.commands.forEach(({ pid }) => kill(pid));
   if (during?.runtime != null && scenario.meanwhile === 'kill-runtime') {
     kill(during.runtime.pid);
@@ -176,6 +194,7 @@ export async function runOn(
     stderr: output.stderr.text(),
     trace: parseTrace(output.trace.text()),
     during,
+    cpuTime,
     left: left.filter(({ state }) => ended === null || state !== 'Z'),
     before,
     ...evidence,
@@ -218,12 +237,14 @@ async function lookAt(
 }
 
 async function hostFacts(testbed: Testbed): Promise<HostFacts> {
+  const mounts = mountsOf(testbed.initPid);
   return {
-    mounts: mountsOf(testbed.initPid),
+    mounts,
     hostname: await testbed.hostnameOf(),
     rootId: fileId(onHost(testbed, '/')),
     devptsDevice: fileId(onHost(testbed, '/dev/pts')).split(':')[0]!,
     cgroups: cgroupsOn(testbed),
+    noCgroups: directoriesBesideHierarchies(testbed, mounts),
   };
 }
 
@@ -234,6 +255,22 @@ function newProcesses(testbed: Testbed, others: ReadonlySet<number>): ProcessFac
     .filter((pid) => !others.has(pid))
     .map(processFacts)
     .filter((facts) => facts !== null);
+}
+
+/** Waits until the processes of the testbed have used some CPU time, and says who used how much of it. */
+async function measureCpu(testbed: Testbed, others: ReadonlySet<number>, limit: AbortSignal): Promise<Run['cpuTime']> {
+  const used = (): { own: number; others: number } => {
+    const pids = testbed.pids();
+    const sum = (of: readonly number[]): number => of.reduce((total, pid) => total + cpuTimeOf(pid), 0);
+    return { own: sum(pids.filter((pid) => !others.has(pid))), others: sum(pids.filter((pid) => others.has(pid))) };
+  };
+  const start = used();
+  for (;;) {
+    const now = used();
+    const time = { own: now.own - start.own, others: now.others - start.others };
+    if (time.own + time.others >= CPU_TIME || limit.aborted) return time;
+    await delay(10);
+  }
 }
 
 /** The lowest layer of the overlay that is the command's root; null where its root is none, or the host's. */
