@@ -70,11 +70,15 @@ check('07.1', 'each container has a cgroup of its own for the CPU, below one tha
     const own = ownCgroup(run, 'cpu');
     if (own === undefined) {
       const { cgroups, noCgroups } = run.during.host;
+      const withShares = ownCgroup(beside.run!, 'cpu');
       return {
         expected,
         actual: 'there is no cgroup that box.ts made for the cpu controller',
         evidence: [
           ...cgroups.map(({ path, controllers }) => `there is one for ${controllers.join(',') || 'nothing'}: ${path}`),
+          ...(withShares === undefined
+            ? []
+            : [`with --cpu-shares ${tours.companionShares} there is: ${withShares.path}`]),
           ...noCgroups.map((directory) => `${directory} is a directory, but of no cgroup filesystem`),
         ],
       };
@@ -124,6 +128,9 @@ check('07.2', "all of the container's processes are in it, and box.ts is not", {
       if (command === undefined) continue;
       const own = ownCgroup(one, 'cpu')!;
       const expected = `all processes of the container in ${own.path}`;
+      const strangers = own.members
+        .filter((pid) => !one.during!.processes.some((process) => process.pid === pid))
+        .map(() => `${own.path}/cgroup.procs lists a process that belongs to the host`);
       const outside = inContainer(one).filter((process) => cgroupPathOf(process, 'cpu') !== own.path);
       if (outside.length > 0) {
         const whole = outside.some(({ pid }) => pid === command.pid);
@@ -132,9 +139,15 @@ check('07.2', "all of the container's processes are in it, and box.ts is not", {
           actual: whole
             ? `the command is in ${cgroupPathOf(command, 'cpu')}`
             : `${outside.length} of them are not in it, which the command started`,
-          evidence: outside.map(
-            (process) => `process ${process.innerPid} (${process.argv[0]}) is in ${cgroupPathOf(process, 'cpu')}`,
-          ),
+          evidence: [
+            ...strangers,
+            ...outside.map(
+              (process) => `process ${process.innerPid} (${process.argv[0]}) is in ${cgroupPathOf(process, 'cpu')}`,
+            ),
+          ],
+          at:
+            findCall(one, 'unshare', ({ args }) => args[0]?.includes('CLONE_NEWCGROUP') === true) ??
+            findCall(one, ['clone', 'fork']),
         };
       }
       const { runtime } = one.during!;
@@ -145,12 +158,11 @@ check('07.2', "all of the container's processes are in it, and box.ts is not", {
           evidence: [`/proc/${runtime.innerPid}/cgroup of box.ts: ${own.path}`],
         };
       }
-      const strangers = own.members.filter((pid) => !one.during!.processes.some((process) => process.pid === pid));
       if (strangers.length > 0) {
         return {
           expected: `only the container in ${own.path}`,
-          actual: `${strangers.length} process that belongs to the host was moved into it`,
-          evidence: [`${own.path}/cgroup.procs lists one that is neither of box.ts nor of the container`],
+          actual: 'somebody else is in it, too',
+          evidence: strangers,
         };
       }
     }
@@ -240,18 +252,22 @@ check('07.5', 'its cgroup is gone afterwards, however it ended', {
     const shared = own!.flatMap(cgroupsAbove).filter((name) => others!.length === 0 || isAbove(name, others!));
     const ends: [string, Run][] = [
       ['its command had ended by itself', run],
-      ['its command had been killed', other],
+      // Where it never ran, 07.4 says why.
+      ...(other.during === null ? [] : [['its command had been killed', other] satisfies [string, Run]]),
       ['its command was not found', missing.run!],
       ['its command could not be executed', notExecutable.run!],
       ['a mount had failed in the child', failing.run!],
     ];
-    for (const [how, one] of ends) {
-      const left = one.cgroups.filter((name) => !shared.includes(name));
-      if (left.length === 0) continue;
+    const left = ends.map(([how, one]) => ({ how, one, names: one.cgroups.filter((name) => !shared.includes(name)) }));
+    const first = left.find(({ names }) => names.length > 0);
+    if (first !== undefined) {
       return {
         expected: 'that the cgroup of a container is removed in each case',
-        actual: `${left.join(', ')} was left after ${how}`,
-        evidence: [`run ${one.scenario.reproduce}: ${showEnd(one)}`, ...showStderr(one)],
+        actual: `${first.names.join(', ')} was left after ${first.how}`,
+        evidence: left.map(
+          ({ how, one, names }) => `after ${how} (${showEnd(one)}): ${names.length > 0 ? 'left' : 'removed'}`,
+        ),
+        at: findCall(first.one, 'waitpid'),
       };
     }
     return undefined;
