@@ -5,7 +5,7 @@ import chalk from 'chalk';
 import Table from 'cli-table3';
 import pLimit from 'p-limit';
 import { allLevels, findLevel } from '../../workshop/levels.ts';
-import { gradeMistake, mistakesOf, type Verdict } from './mistakes.ts';
+import { gradeMistake, mistakesOf, notHere, type Verdict } from './mistakes.ts';
 
 /** Programs that are graded at a time. */
 const CONCURRENT = 2;
@@ -27,9 +27,11 @@ const limit = pLimit(CONCURRENT);
 const rows = await Promise.all(
   wanted.map(({ level, mistake }) =>
     limit(async () => {
+      const skipped = notHere(mistake);
+      if (skipped !== null) return { name: mistake.name, verdict: skipped, skipped: true };
       const verdict = await gradeMistake(level, mistake).catch((error: unknown) => String(error));
       process.stderr.write('.');
-      return { name: mistake.name, verdict };
+      return { name: mistake.name, verdict, skipped: false };
     }),
   ),
 );
@@ -40,7 +42,11 @@ const table = new Table({
   style: { head: [] },
 });
 let wrong = 0;
-for (const { name, verdict } of rows) {
+for (const { name, verdict, skipped } of rows) {
+  if (skipped) {
+    table.push([name, { colSpan: 4, content: verdict as string }, chalk.dim('skipped')]);
+    continue;
+  }
   const right = typeof verdict === 'object' && isDeepStrictEqual(verdict.expected, verdict.found);
   if (!right) wrong += 1;
   const mark = right ? chalk.green('right') : chalk.red('WRONG');
@@ -60,5 +66,9 @@ for (const { name, verdict } of rows) {
     mark,
   ]);
 }
-process.stdout.write(`${table.toString()}\n${rows.length - wrong} passed, ${wrong} failed\n`);
+const skipped = rows.filter((row) => row.skipped).length;
+process.stdout.write(
+  `${table.toString()}\n${rows.length - wrong - skipped} passed, ${wrong} failed` +
+    (skipped === 0 ? '\n' : `, ${skipped} skipped\n`),
+);
 process.exitCode = wrong === 0 ? 0 : 1;

@@ -7,10 +7,12 @@
 //   also: 01.6 01.7           others that fail for the same reason, if there are any; all else passes or is blocked
 //   misconception: slug       what must be found, or none
 //   at: linux.chroot(root)    words of the line that must be named, or none where there can be no such line
+//   cgroup: v2                where it is wrong with one cgroup version only: that one. Elsewhere it is not graded
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { applyPatch } from 'diff';
+import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import { findLevel, type Level, solutionFile } from '../../workshop/levels.ts';
 import { checkJson } from './check.ts';
 
@@ -27,6 +29,8 @@ export type Mistake = {
   /** The whole program, and the number of the line in it that the report must name; null where there is none. */
   program: string;
   line: number | null;
+  /** The cgroup version with which it is wrong; null for both. */
+  cgroup: 'v1' | 'v2' | null;
 };
 
 /** The wrong programs of a level, by name. @throws Error naming the file that is not as it should be */
@@ -53,7 +57,14 @@ export function readMistake(name: string): Mistake {
     misconception: field('misconception') === 'none' ? null : field('misconception'),
     program,
     line: lineWith(program, field('at'), name),
+    cgroup: cgroupField(field('cgroup'), name),
   };
+}
+
+/** Why this machine cannot show what is wrong with a program; null where it can. */
+export function notHere({ cgroup }: Mistake): string | null {
+  const here = cgroupVersion();
+  return cgroup === null || cgroup === here ? null : `needs cgroup ${cgroup}, and this machine has ${here}`;
 }
 
 /** What a report must say of a wrong program, or says: the checks that fail, and what is said of the first. */
@@ -89,6 +100,12 @@ export function writeProgram({ name, program }: Mistake, directory: string): str
   const file = path.join(directory, `${path.basename(name)}.ts`);
   fs.writeFileSync(file, program);
   return file;
+}
+
+function cgroupField(word: string, name: string): Mistake['cgroup'] {
+  if (word === 'v1' || word === 'v2') return word;
+  if (word === '') return null;
+  throw new Error(`${name}.diff: "cgroup: ${word}" is neither v1 nor v2`);
 }
 
 function lineWith(program: string, words: string, name: string): number | null {

@@ -1,6 +1,7 @@
 // How a grader is written: scenarios, and checks over the evidence of them. Each level's grade.test.ts uses it.
 import { beforeAll, inject, test } from 'vitest';
 import { findLevel, spoken } from '../levels.ts';
+import { cgroupsAbove } from './cgroups.ts';
 import { diagnose } from './diagnosis.ts';
 import type { Finding, Misconception } from './finding.ts';
 import type { CheckResult } from './result.ts';
@@ -31,6 +32,10 @@ export type CheckSpec = {
   needs?: readonly string[];
   /** The number of the level that puts something else in its place: `04`. Later levels are not held to it. */
   until?: string;
+  /** Whether it is asked of its own level's program only: it takes too long to be asked again for each later one. */
+  alone?: boolean;
+  /** What a student types after `run` to see the same, where that is not what its scenario says. */
+  reproduce?: string;
   /** A script for `box -- level-NN host` that shows it, where one run alone does not. */
   shownBy?: string;
   /** What it means if this does not hold; for failures that no misconception explains. */
@@ -85,8 +90,8 @@ export function grade(
     scenario(scenario, later = scenario) {
       return plan(earlier ? later : scenario);
     },
-    check(id, title, { of, needs = [], until, shownBy, why, man, holds }) {
-      if (until !== undefined && graded.number >= until) {
+    check(id, title, { of, needs = [], until, alone = false, reproduce, shownBy, why, man, holds }) {
+      if ((until !== undefined && graded.number >= until) || (alone && earlier)) {
         superseded.add(id);
         return;
       }
@@ -97,6 +102,7 @@ export function grade(
           return skip();
         }
         const run = of.run!;
+        const typed = reproduce ?? run.scenario.reproduce;
         task.meta.leftovers = leftovers(run);
         const finding = holds(run);
         if (finding === undefined) {
@@ -109,9 +115,9 @@ export function grade(
           title,
           status: 'failed',
           ...diagnose(id, run, finding, misconceptions, why),
-          tried: `run ${run.scenario.reproduce}`,
+          tried: `run ${typed}`,
           read: man,
-          reproduce: `npm run box -- ${spoken(graded)} ${shownBy === undefined ? `run ${run.scenario.reproduce}` : `host '${shownBy}'`}`,
+          reproduce: `npm run box -- ${spoken(graded)} ${shownBy === undefined ? `run ${typed}` : `host '${shownBy}'`}`,
           next: `npm run hint ${spoken(level)} ${id}`,
         };
         throw new CheckFailed(`${title}: expected ${finding.expected}; ${finding.actual}`);
@@ -164,10 +170,13 @@ export class CheckFailed extends Error {
 
 function leftovers(run: Run): string[] {
   const before = new Set(run.before.mounts.map(({ mountPoint }) => mountPoint));
+  // The cgroup that all containers are made below stays on purpose.
+  const seen = [...planned.values()].flatMap((one) => one.run?.during?.host.cgroups ?? []);
+  const parents = new Set(seen.flatMap((cgroup) => cgroupsAbove(cgroup.path)));
   const mounts = run.after.mounts.filter(({ mountPoint }) => !before.has(mountPoint));
   return [
     ...run.left.map(({ innerPid, argv }) => `process ${innerPid}: ${argv.join(' ').slice(0, 60)}`),
     ...mounts.map(({ type, mountPoint }) => `mount of ${type} on ${mountPoint}`),
-    ...run.cgroups.map((name) => `cgroup ${name}`),
+    ...run.cgroups.filter((name) => !parents.has(name)).map((name) => `cgroup ${name}`),
   ];
 }

@@ -137,6 +137,14 @@ export function cgroupsOf(pid: number | 'self'): Record<string, string> {
   return Object.fromEntries([...lines].map(([, controllers, path]) => [controllers!, path!]));
 }
 
+/** The CPU time that a process has used, in milliseconds, in steps of 10; 0 where there is none. See proc_pid_stat(5). */
+export function cpuTimeOf(pid: number): number {
+  const stat = readFile(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [utime, stime] = fields.slice(11, 13).map(Number);
+  return ((utime ?? 0) + (stime ?? 0)) * 10;
+}
+
 /** A file as `device:inode`; empty where it cannot be looked at. */
 export function fileId(file: string): string {
   try {

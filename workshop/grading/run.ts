@@ -8,12 +8,13 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TraceLine } from '../../linux/trace.ts';
 import { dataDirectory } from '../paths.ts';
-import { type Cgroup, cgroupsOn } from './cgroups.ts';
+import { type Cgroup, cgroupsOn, directoriesBesideHierarchies } from './cgroups.ts';
 import { compileCache } from './compile-cache.ts';
 import { filesBelow, type FoundFile, namesIn, readTree, type Tree } from './files.ts';
 import { type Inside, lookInside, loopback, optionOf } from './inside.ts';
 import {
   childrenOf,
+  cpuTimeOf,
   fileId,
   type Mount,
   mountsOf,
@@ -61,6 +62,8 @@ export type HostFacts = {
   namespaces: Record<string, string>;
   /** The loopback interface in its /sys, as `device:inode`. */
   loopbackId: string;
+  /** v1: directories where one may look for cgroups, and which are none. */
+  noCgroups: string[];
 };
 
 /** All that is known of one run. */
@@ -79,6 +82,8 @@ export type Run = {
   trace: TraceLine[];
   /** null where the command never held still. */
   during: Snapshot | null;
+  /** CPU time in milliseconds, where it was measured: of this run's processes, and of those that were there before. */
+  cpuTime: { own: number; others: number } | null;
   /** Processes of this run that were still there when box.ts had ended. */
   left: ProcessFacts[];
   before: HostFacts;
@@ -97,6 +102,8 @@ export type Run = {
 const TIME_LIMIT = Number(process.env['BOXWRIGHT_TIME_LIMIT'] ?? 10);
 /** Seconds of doing nothing after which it is clear that the kernel has no reason to end a process. */
 const END_LIMIT = TIME_LIMIT / 10;
+/** Milliseconds of CPU time that are shared out, before it is looked at who got how much. */
+const CPU_TIME = 400;
 /** Bytes. */
 const OUTPUT_LIMIT = 256 * 1024;
 
@@ -135,6 +142,7 @@ export async function runOn(
       NODE_COMPILE_CACHE: compileCache(),
     },
     trace: true,
+    oneCpu: scenario.oneCpu ?? false,
   });
   const end = once(program, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   const output = {
@@ -160,6 +168,8 @@ export async function runOn(
     inner.cgroups.forEach((cgroup) => knownCgroups.add(cgroup));
     keep?.(inner);
   }
+  const cpuTime =
+    during !== null && scenario.meanwhile === 'measure-cpu' ? await measureCpu(testbed, others, patience) : null;
   if (during !== null && scenario.meanwhile === 'kill-command') during.commands.forEach(({ pid }) => kill(pid));
   if (during?.runtime != null && scenario.meanwhile === 'kill-runtime') {
     kill(during.runtime.pid);
@@ -197,6 +207,7 @@ export async function runOn(
     stderr: output.stderr.text(),
     trace: parseTrace(output.trace.text()),
     during,
+    cpuTime,
     // Without a program file it is about to end: only the kernel has not finished with it.
     left: left.filter(({ state, exe }) => ended === null || (state !== 'Z' && exe !== '')),
     before,
@@ -241,14 +252,16 @@ async function lookAt(
 }
 
 async function hostFacts(testbed: Testbed): Promise<HostFacts> {
+  const mounts = mountsOf(testbed.initPid);
   return {
-    mounts: mountsOf(testbed.initPid),
+    mounts,
     hostname: await testbed.hostnameOf(),
     rootId: fileId(onHost(testbed, '/')),
     devptsDevice: fileId(onHost(testbed, '/dev/pts')).split(':')[0]!,
     cgroups: cgroupsOn(testbed),
     namespaces: namespacesOf(testbed.initPid),
     loopbackId: fileId(onHost(testbed, loopback)),
+    noCgroups: directoriesBesideHierarchies(testbed, mounts),
   };
 }
 
@@ -259,6 +272,25 @@ function newProcesses(testbed: Testbed, others: ReadonlySet<number>): ProcessFac
     .filter((pid) => !others.has(pid))
     .map(processFacts)
     .filter((facts) => facts !== null);
+}
+
+/** Waits until the processes of the testbed have used some CPU time, and says who used how much of it. */
+async function measureCpu(testbed: Testbed, others: ReadonlySet<number>, patience: Patience): Promise<Run['cpuTime']> {
+  const used = (): { own: number; others: number } => {
+    const pids = testbed.pids();
+    const sum = (of: readonly number[]): number => of.reduce((total, pid) => total + cpuTimeOf(pid), 0);
+    return { own: sum(pids.filter((pid) => !others.has(pid))), others: sum(pids.filter((pid) => others.has(pid))) };
+  };
+  const start = used();
+  const soFar = (): { own: number; others: number } => {
+    const now = used();
+    return { own: now.own - start.own, others: now.others - start.others };
+  };
+  const enough = async (): Promise<void> => {
+    for (let time = soFar(); time.own + time.others < CPU_TIME && !patience.over; time = soFar()) await delay(10);
+  };
+  await patience.wait(enough());
+  return soFar();
 }
 
 /** The lowest layer of the overlay that is the command's root; null where its root is none, or the host's. */

@@ -15,9 +15,12 @@ export type Scenario = {
   holdWord?: string;
   /**
    * What happens while the command holds still, after the first look: another run on the same host, from its start to
-   * its end; or a SIGKILL, from the host, for the command or for box.ts itself.
+   * its end; or a SIGKILL, from the host, for the command or for box.ts itself; or a measurement of how much CPU time
+   * the processes of this run take and how much those take that were there before.
    */
-  meanwhile?: Scenario | 'kill-command' | 'kill-runtime';
+  meanwhile?: Scenario | 'kill-command' | 'kill-runtime' | 'measure-cpu';
+  /** Whether all of it stays on one CPU, always the same one, for which its processes then compete. */
+  oneCpu?: boolean;
   /** The exit status of the command, where it ends by itself. */
   exits?: number;
   /** Supplementary groups that box.ts is started with. */

@@ -37,10 +37,11 @@ export type Testbed = {
    *
    * @param options.trace gives the program a descriptor 3 to write to
    * @param options.terminal hands over this process's own terminal in place of pipes
+   * @param options.oneCpu keeps it, and what it starts, on the first CPU that we may use
    */
   start(
     command: readonly string[],
-    options: { cwd: string; env: Record<string, string>; trace?: boolean; terminal?: boolean },
+    options: { cwd: string; env: Record<string, string>; trace?: boolean; terminal?: boolean; oneCpu?: boolean },
   ): ChildProcess;
   /** Makes a file on this host, with the folders above it. */
   writeFile(name: string, text: string | Uint8Array, mode: number): void;
@@ -136,10 +137,11 @@ function testbed(
     id,
     hostname,
     initPid,
-    start(command, { cwd, env, trace = false, terminal = false }) {
+    start(command, { cwd, env, trace = false, terminal = false, oneCpu = false }) {
       const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
       const enter = ['--target', String(initPid), '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup'];
-      const program = [...withoutForbidden, 'env', '-i', '-C', cwd, ...variables, ...command];
+      const kept = oneCpu ? ['taskset', '--cpu-list', firstCpu()] : [];
+      const program = [...withoutForbidden, ...kept, 'env', '-i', '-C', cwd, ...variables, ...command];
       const standard = terminal ? 'inherit' : 'pipe';
       const child = spawn('sh', ['-c', `${joining(joined)}; exec nsenter "$@"`, 'sh', ...enter, '--', ...program], {
         stdio: [standard, standard, standard, ...(trace ? (['pipe'] as const) : [])],
@@ -460,6 +462,12 @@ function fstab(lines: MountLine[]): string {
   const escaped = (word: string): string =>
     word.replaceAll(/[\s\\]/g, (letter) => `\\${letter.charCodeAt(0).toString(8).padStart(3, '0')}`);
   return lines.map((line) => [...line.map(escaped), '0', '0'].join(' ')).join('\n');
+}
+
+/** The first of the CPUs that we may use, by number. See taskset(1). */
+function firstCpu(): string {
+  const status = fs.readFileSync('/proc/self/status', 'utf8');
+  return /^Cpus_allowed_list:\s*(\d+)/m.exec(status)![1]!;
 }
 
 /** Where Debian keeps programs. */
