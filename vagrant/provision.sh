@@ -55,10 +55,14 @@ export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
 if ! command -v npm > /dev/null; then
   say "fetching npm $npm_version"
   export COREPACK_HOME=/opt/boxwright/corepack COREPACK_ENABLE_DOWNLOAD_PROMPT=0
-  quietly corepack "npm@$npm_version+sha512.$npm_sha512" --version
-  for name in npm npx; do
-    ln -sf "$(find "$COREPACK_HOME" -path "*/$npm_version/bin/$name-cli.js")" "/usr/local/bin/$name"
+  npm_program() { find "$COREPACK_HOME" -path "*/npm/$npm_version/bin/$1-cli.js" 2>/dev/null || true; }
+  for _ in 1 2 3; do
+    # Where the connection breaks, it may end as if all were well: what counts is the file.
+    corepack "npm@$npm_version+sha512.$npm_sha512" --version > "$log" 2>&1 < /dev/null || true
+    [ -z "$(npm_program npm)" ] || break
   done
+  [ -n "$(npm_program npm)" ] || { cat "$log" >&2; fail 'npm could not be fetched: "vagrant provision" tries again'; }
+  for name in npm npx; do ln -sf "$(npm_program "$name")" "/usr/local/bin/$name"; done
 fi
 
 # ---- the workshop's packages, on this machine's own disk --------------------

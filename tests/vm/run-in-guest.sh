@@ -70,7 +70,10 @@ timeout --signal=KILL "${BOXWRIGHT_GUEST_SECONDS:-1800}" qemu-system-x86_64 -pid
   -nic user,model=virtio-net-pci -device virtio-rng-pci $shares > "$run/qemu.log" 2>&1 &
 machine=$!
 daemons="$daemons $machine"
-tail --follow --bytes=+1 --sleep-interval=0.2 --pid="$machine" "$run/share/output"
+tail --follow --bytes=+1 --sleep-interval=0.2 --pid="$machine" "$run/share/output" &
+output=$!
+# Not the output is waited for here: a signal to this shell must be heard at once.
 wait "$machine" || { cat "$run/qemu.log" "$run/console" >&2; broken 'the emulator failed, or took too long'; }
+wait "$output"
 [ -s "$run/share/status" ] || { cat "$run/console" >&2; broken 'the command did not come to its end'; }
 exit "$(cat "$run/share/status")"
