@@ -1,5 +1,5 @@
 // The frame around every page.
-import { escape, type Page } from './markdown.ts';
+import { escape, type Page, slugify } from './markdown.ts';
 
 /** The whole HTML of a page: its content, navigation with the page marked, and the way to the pages beside it. */
 export function layout(page: Page, pages: readonly Page[]): string {
@@ -58,7 +58,8 @@ function navigation(here: Page, pages: readonly Page[]): string {
         const current = page === here ? ' aria-current="page"' : '';
         return `<li><a href="${page.file}"${current}>${short(page)}</a></li>`;
       });
-      return `<p id="contents-${section.toLowerCase()}">${section}</p>\n<ul aria-labelledby="contents-${section.toLowerCase()}">\n${items.join('\n')}\n</ul>`;
+      const id = `contents-${slugify(section)}`;
+      return `<p id="${id}">${section}</p>\n<ul aria-labelledby="${id}">\n${items.join('\n')}\n</ul>`;
     })
     .join('\n');
 }

@@ -5,7 +5,7 @@ import hljs from 'highlight.js/lib/common';
 import MarkdownIt, { type Token } from 'markdown-it';
 import anchor from 'markdown-it-anchor';
 import { workshopRoot } from '../paths.ts';
-import type { Source } from './pages.ts';
+import { type Source, titleOf } from './pages.ts';
 
 /** A heading of a page, as the list beside its text shows it. */
 export type Heading = { level: number; id: string; title: string };
@@ -37,18 +37,22 @@ export function render(source: Source, known: Known): Page {
   });
   const text = source.markdown.replaceAll(/<!-- (not )?run.*-->\n/g, '');
   const html = markdown.render(text).replaceAll(/<svg[\s\S]*?<\/svg>/g, figure);
-  const title = headings.find(({ level }) => level === 1)?.title;
-  if (title === undefined) throw new Error(`${source.origin}: a page begins with a title: "# …"`);
+  const title = titleOf(source).replaceAll('`', '');
   return { ...source, title, html, headings: headings.filter(({ level }) => level > 1) };
 }
 
 /** The tokens of a line of text with its links leading to pages of the site, and links added that go without saying. */
 function linked(tokens: readonly Token[], source: Source, known: Known, inHeading: boolean): Token[] {
   let inLink = false;
-  return tokens.flatMap((token) => {
+  return tokens.flatMap((token, index) => {
     if (token.type === 'link_open') {
       inLink = true;
-      token.attrSet('href', linkTo(String(token.attrGet('href')), source, known.sources));
+      const href = String(token.attrGet('href'));
+      const page = pageOf(href, source, known.sources);
+      // In the repository a link may show the name of the file; here the page has a better one.
+      const words = tokens[index + 1];
+      if (page !== undefined && words?.content === path.posix.basename(href)) words.content = titleOf(page);
+      token.attrSet('href', page === undefined ? href : page.file + (/#.*/.exec(href)?.[0] ?? ''));
     }
     if (token.type === 'link_close') inLink = false;
     if (inLink || inHeading) return token;
@@ -79,13 +83,12 @@ function link(href: string, content: Token): Token[] {
   return [open, content, new Kind('link_close', 'a', -1)];
 }
 
-/** The address in the site of what a link in a page's source leads to. @throws Error where that does not exist */
-function linkTo(href: string, source: Source, sources: readonly Source[]): string {
-  if (/^(https?:|#)/.test(href)) return href;
-  const [target = '', hash = ''] = href.split('#');
-  const file = path.posix.join(path.posix.dirname(source.origin), target);
+/** The page that a link in another one leads to; undefined for the web and for places in the same page. */
+function pageOf(href: string, source: Source, sources: readonly Source[]): Source | undefined {
+  if (/^(https?:|#)/.test(href)) return undefined;
+  const file = path.posix.join(path.posix.dirname(source.origin), href.replace(/#.*/, ''));
   const page = sources.find(({ origin }) => origin === file || origin === path.posix.join(file, 'README.md'));
-  if (page !== undefined) return page.file + (hash === '' ? '' : `#${hash}`);
+  if (page !== undefined) return page;
   const reason = fs.existsSync(path.join(workshopRoot, file)) ? 'is no page of the site' : 'does not exist';
   throw new Error(`${source.origin}: it links to ${href}, which ${reason}`);
 }

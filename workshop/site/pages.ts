@@ -11,7 +11,7 @@ import { linuxReference } from './linux-reference.ts';
 export type Source = {
   /** Its file in the site: `lesson-01-chroot.html`. The site is flat, so that links work from file:// as well. */
   file: string;
-  section: 'Start' | 'Lessons' | 'Handbook' | 'Reference';
+  section: 'Start' | 'Lessons' | 'Your machine' | 'Handbook' | 'Reference';
   /** Where its text comes from, relative to the checkout: links in it are relative to that. */
   origin: string;
   markdown: string;
@@ -53,7 +53,8 @@ export function sources(): Source[] {
   const pages = handbook().map((name): Source => {
     const origin = `docs/${name}.md`;
     const markdown = read(origin).replace('<!-- errno table -->', errnoTable);
-    return { file: `handbook-${name}.html`, section: 'Handbook', origin, markdown };
+    const section = name.startsWith('vm') ? 'Your machine' : 'Handbook';
+    return { file: `handbook-${name}.html`, section, origin, markdown };
   });
   const start = 'workshop/site/start.md';
   const markdown = read(start)
@@ -96,7 +97,14 @@ function errnoTable(): string {
 }
 
 function listOf(pages: readonly Source[]): string {
-  return pages.map(({ origin, markdown }) => `- [${/^# (.*)$/m.exec(markdown)?.[1]}](../../${origin})`).join('\n');
+  return pages.map((page) => `- [${titleOf(page)}](../../${page.origin})`).join('\n');
+}
+
+/** A page's first heading, as it is written. @throws Error where it has none */
+export function titleOf({ markdown, origin }: Source): string {
+  const [, title] = /^# (.*)$/m.exec(markdown) ?? [];
+  if (title === undefined) throw new Error(`${origin}: a page begins with a title: "# …"`);
+  return title;
 }
 
 /** Plain text as markdown that looks just like it. */
