@@ -5,7 +5,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import type { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { execa, type ResultPromise } from 'execa';
 import type { Browser, Page } from 'playwright-core';
@@ -35,15 +34,15 @@ function docs(...words: string[]): ResultPromise<{ reject: false; lines: true }>
   return execa(process.execPath, [start, 'docs', ...words], { reject: false, lines: true, cwd: folder });
 }
 
-/** What the command prints as its address, once it serves. */
-async function addressOf({ stdout }: { stdout: Readable }): Promise<string> {
+/** What the command prints as its address, once it serves. @throws Error with what it complained of */
+async function addressOf(command: typeof served): Promise<string> {
   let printed = '';
-  for await (const text of on(stdout.setEncoding('utf8'), 'data', { close: ['end'] })) {
+  for await (const text of on(command.stdout.setEncoding('utf8'), 'data', { close: ['end'] })) {
     printed += text;
     const [, address] = /^(http:\/\/\S+)/m.exec(printed) ?? [];
     if (address !== undefined) return address;
   }
-  throw new Error(`npm run docs said no address: ${printed}`);
+  throw new Error((await command).stderr.join('\n'));
 }
 
 beforeAll(async () => {
