@@ -1,9 +1,14 @@
 // What people believe who fail level 08.
-import type { Misconception } from '../finding.ts';
+import type { Finding, Misconception } from '../finding.ts';
 
 /** The number that a finding expected, and the one that was there. */
-function numbers({ expected, actual }: { expected: string; actual: string }): [number, number] {
+function numbers({ expected, actual }: Finding): [number, number] {
   return [Number(/\d{4,}/.exec(expected)?.[0] ?? NaN), Number(/\d+/.exec(actual)?.[0] ?? NaN)];
+}
+
+/** What box.ts said for itself, as the finding shows it. */
+function said({ evidence = [] }: Finding): string {
+  return evidence.join('\n');
 }
 
 const sizeLine = /parseInt|\bNumber\(|\*\s*(1024|1000|1e3|units?)|1000\b/;
@@ -14,36 +19,28 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['08.1', '08.2'],
     line: /memory\.(max|swap|limit|memsw)/,
     why: 'The two versions of cgroups have files of different names. A name that the directory does not have is refused by the kernel, even for root: look at which version the machine has before you write.',
-    shows: (run) =>
-      run.during === null && /(EACCES|ENOENT|EPERM).*memory\.(max|swap\.max|limit_in_bytes|memsw)/.test(run.stderr),
-  },
-  {
-    slug: 'sum-below-the-limit',
-    checks: ['08.1', '08.2'],
-    line: /memsw/,
-    why: 'On version 1 the sum of memory and swap can never be less than the memory alone, and a new cgroup has no limits: so first memory.limit_in_bytes, then the sum, and the sum is what the user typed.',
-    shows: (run) =>
-      run.during === null &&
-      /(EINVAL|EBUSY).*memory\.(memsw|limit_in_bytes)|(EINVAL|EBUSY).*write/.test(run.stderr) &&
-      /memsw/.test(run.stderr + run.file),
+    shows: (_run, finding) => /(EACCES|ENOENT|EPERM).*memory\.(max|swap\.max|limit_in_bytes|memsw)/.test(said(finding)),
   },
   {
     slug: 'minus-one-for-no-limit',
     checks: ['08.1', '08.2'],
     line: /-1/,
     why: 'On version 2 the word for "no limit" is max. A negative number is refused.',
-    shows: (run) => run.during === null && /EINVAL/.test(run.stderr) && run.scenario.args.includes('-1'),
+    shows: (_run, finding) => /EINVAL/.test(said(finding)) && / -1$/.test(finding.expected),
+  },
+  {
+    slug: 'sum-below-the-limit',
+    checks: ['08.1', '08.2'],
+    line: /memsw/,
+    why: 'On version 1 the sum of memory and swap can never be less than the memory alone, and a new cgroup has no limits: so first memory.limit_in_bytes, then the sum, and the sum is what the user typed.',
+    shows: (_run, finding) => /EINVAL/.test(said(finding)),
   },
   {
     slug: 'unit-not-understood',
     checks: ['08.1'],
     line: /\^|match|exec\(|test\(|endsWith|slice/,
     why: 'Sizes come as plain bytes and with k, m or g, in small letters and in capitals. One of these was refused.',
-    shows: (run, finding) =>
-      /--memory\b/.test(run.stderr + finding.evidence?.join()) &&
-      run.during === null &&
-      /the command never ran/.test(finding.actual) &&
-      !/EINVAL|EBUSY|EACCES/.test(finding.evidence?.join() ?? ''),
+    shows: (_run, finding) => /never ran/.test(finding.actual) && /--memory/.test(said(finding)),
   },
   {
     slug: 'unit-ignored',
@@ -52,7 +49,7 @@ export const misconceptions: readonly Misconception[] = [
     why: 'parseInt reads digits as far as they go and forgets the rest: "64m" becomes 64 bytes, in which no program can run.',
     shows: (_run, finding) => {
       const [wanted, found] = numbers(finding);
-      return found < wanted / 1000 || /the command never ran/.test(finding.actual);
+      return found < wanted / 1000 || /never ran/.test(finding.actual);
     },
   },
   {
@@ -86,21 +83,21 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'swap-without-limit',
     checks: ['08.2'],
-    line: /memsw|swap\.max|memorySwap === null|total/,
+    line: /memsw|swap\.max|memorySwap === null/,
     why: 'A limit on memory alone does not hold much back where there is swap: the container goes on there, slowly, until the disk is full. Where the user says nothing, it gets as much swap as memory.',
     shows: (_run, finding) => /it is (max|9223372036854771712)/.test(finding.actual),
   },
   {
     slug: 'no-swap-by-default',
     checks: ['08.2'],
-    line: /memorySwap === null|total/,
+    line: /memorySwap === null/,
     why: 'Where --memory-swap is not given, docker allows as much swap as memory, so the sum is twice the memory. None at all is another meaning.',
     shows: (run, finding) => /--memory \d+K$/.test(/for (.*)$/.exec(finding.expected)?.[1] ?? '') && run !== null,
   },
   {
     slug: 'sum-not-checked',
     checks: ['08.3'],
-    line: /memorySwap/,
+    line: /function memoryLimits|memorySwap ===/,
     why: 'Memory and swap together cannot be less than memory alone, and without a limit on memory the sum says nothing. The kernel refuses some of this, long after the container was made; the user must hear it before, in words.',
     shows: (_run, finding) => /--memory-swap/.test(finding.expected) && !/nothing has been made/.test(finding.expected),
   },
@@ -121,7 +118,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'asked-after-the-end',
     checks: ['08.4'],
-    line: /oom|rmdir/i,
+    line: /ranOut|oom/i,
     why: 'The cgroup counts how often the kernel had to kill. Once it has been removed, nobody can ask any more.',
     shows: (run) => run.exitCode === 125 && /ENOENT/.test(run.stderr),
   },
