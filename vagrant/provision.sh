@@ -81,7 +81,9 @@ else
   echo "$wanted" > "$folder/installed"
 fi
 
-install -m 755 "$checkout/vagrant/mount-packages.sh" /usr/local/sbin/boxwright-mount-packages
+# Puts a file in its place where it is not there already: provisioning again changes nothing.
+place() { cmp -s "$2" "$3" || install -D -m "$1" "$2" "$3"; }
+place 755 "$checkout/vagrant/mount-packages.sh" /usr/local/sbin/boxwright-mount-packages
 # At boot, where the folder is there by then. Where Vagrant mounts it later, the Vagrantfile does this, too.
 cat > "$log" <<END
 [Unit]
@@ -95,11 +97,9 @@ ExecStart=/usr/local/sbin/boxwright-mount-packages $checkout
 [Install]
 WantedBy=multi-user.target
 END
-if ! cmp -s "$log" /etc/systemd/system/boxwright-packages.service; then
-  install -m 644 "$log" /etc/systemd/system/boxwright-packages.service
-  quietly systemctl daemon-reload
-  quietly systemctl enable boxwright-packages.service
-fi
+place 644 "$log" /etc/systemd/system/boxwright-packages.service
+quietly systemctl daemon-reload
+quietly systemctl enable boxwright-packages.service
 quietly /usr/local/sbin/boxwright-mount-packages "$checkout"
 
 # ---- swap, for experiments with memory --------------------------------------
@@ -119,12 +119,13 @@ fi
 # ---- how the machine is used ------------------------------------------------
 
 # By this the commands know that they are inside.
-mkdir -p /etc/boxwright
-echo "$checkout" > /etc/boxwright/virtual-machine
-cat > /etc/profile.d/boxwright.sh <<END
+echo "$checkout" > "$log"
+place 644 "$log" /etc/boxwright/virtual-machine
+cat > "$log" <<END
 # Whoever logs in to work stands in the workshop.
 case \$- in *i*) if [ "\$PWD" = "\$HOME" ]; then cd $checkout || true; fi ;; esac
 END
+place 644 "$log" /etc/profile.d/boxwright.sh
 
 say 'images, built from Debian'
 cd "$checkout"

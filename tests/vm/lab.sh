@@ -11,7 +11,7 @@ set -euo pipefail
 if [ "${1:-}" != --inside ]; then
   lab=$(realpath "$1")
   shift
-  namespace=boxwright-lab-$$
+  namespace=$(basename "$lab")
   uplink=''
   holder=''
   cleanup() {

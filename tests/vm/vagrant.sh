@@ -27,5 +27,5 @@ bash tests/vm/lab.sh "$lab" npx vitest run --config tests/vm/vitest.config.ts "$
 left=$(pgrep --full --list-full "$lab" || true)
 [ -z "$left" ] || { echo "test:vm: processes are left: $left" >&2; status=1; }
 if grep -q "$lab" /proc/self/mountinfo; then echo 'test:vm: mounts are left' >&2; status=1; fi
-if ip netns list | grep -q boxwright-lab; then echo 'test:vm: a network namespace is left' >&2; status=1; fi
+if ip netns list | grep -q "^$(basename "$lab")"; then echo 'test:vm: a network namespace is left' >&2; status=1; fi
 exit "$status"

@@ -43,7 +43,7 @@ async function inGuest(command: string): Promise<string> {
 /** Everything that provisioning makes, with times: of what is done again the time would differ. */
 async function provisioned(): Promise<string> {
   const folders =
-    '/opt/boxwright /usr/local /etc/boxwright /etc/systemd/system /etc/fstab /swapfile /var/lib/boxwright';
+    '/opt/boxwright /usr/local /etc/boxwright /etc/systemd/system /etc/fstab /swapfile /var/lib/boxwright/images';
   const packages = await inGuest("dpkg-query --show --showformat='${Package} ${Version}\\n'");
   const files = await inGuest(`sudo find ${folders} -not -type l -printf '%p %T@ %s\\n' | sort`);
   return `${packages}\n${files}`;
