@@ -178,7 +178,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'old-formula',
     checks: ['07.4'],
     line: /\b262_?142\b|\b9_?999\b/,
-    why: 'This formula draws a straight line from the least to the most. On it the usual 1024 shares become a weight of 39, while the usual weight is 100: who asks for the usual amount gets less than who asks for nothing. runc and crun left it in 2025 for a curve that goes through 100.',
+    why: 'This formula draws a straight line from the least to the most. On it the usual 1024 shares become a weight of 39, while the usual weight is 100: who asks for the usual amount gets less than who asks for nothing. runc left it in 2025 for a curve that goes through 100.',
     shows: (run) => isOn(2, run) && Math.abs(valueOf(run, 'cpu.weight') - linearWeight(companionShares)) <= 1,
   },
   {
