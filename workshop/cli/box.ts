@@ -53,7 +53,7 @@ async function main(argv: string[]): Promise<number> {
     env: {
       PATH: systemPath,
       HOME: '/root',
-      PS1: `${testbed.hostname}:\\w# `,
+      PS1: String.raw`\h:\w# `,
       BOXWRIGHT_HOME: dataDirectory(),
       NODE_COMPILE_CACHE: compileCache(),
       ...(terminal !== undefined && { TERM: terminal }),
