@@ -52,6 +52,8 @@ export type Snapshot = {
 export type HostFacts = {
   mounts: Mount[];
   hostname: string;
+  /** The namespaces of its first process, by kind: `uts` → `uts:[4026531838]`. */
+  namespaces: Record<string, string>;
   /** Its `/`, as `device:inode`. */
   rootId: string;
   /** Its devpts, by number. */
@@ -256,6 +258,7 @@ async function hostFacts(testbed: Testbed): Promise<HostFacts> {
   return {
     mounts,
     hostname: await testbed.hostnameOf(),
+    namespaces: processFacts(testbed.initPid)?.namespaces ?? {},
     rootId: fileId(onHost(testbed, '/')),
     devptsDevice: fileId(onHost(testbed, '/dev/pts')).split(':')[0]!,
     cgroups: cgroupsOn(testbed),
@@ -299,8 +302,9 @@ function imageOf(testbed: Testbed, command: ProcessFacts | undefined, host: Host
   const root = command.mounts.findLast(({ mountPoint }) => mountPoint === '/');
   const lowest = root?.type === 'overlay' ? optionOf(root, 'lowerdir')?.split(':').at(-1) : undefined;
   if (lowest === undefined) return null;
-  // A layer may be named from a directory that the program stood in: of this container, or of all images.
-  const folders = [...namesIn(testbed.containersFolder).map((name) => path.join('containers', name)), 'images'];
+  // A layer may be named from a directory that the program stood in: of a container, which may be gone, or of all images.
+  const containers = [...namesIn(testbed.containersFolder), 'gone'].map((name) => path.join('containers', name));
+  const folders = [...containers, 'images'];
   const places = folders.map((folder) => onHost(testbed, path.resolve(dataDirectory(), folder, lowest)));
   return readTree(places.find((place) => fs.existsSync(place)) ?? onHost(testbed, lowest));
 }

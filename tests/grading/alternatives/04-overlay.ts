@@ -3,6 +3,7 @@
 // nothing kept of a container that has ended.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import path from 'node:path';
 import * as linux from '#linux';
 import { box } from '#command-line';
 
@@ -17,7 +18,13 @@ box(({ image, imageDir, containerDir, command }) => {
     process.chdir(home);
     for (const name of ['init', 'init/run', 'init/run/box', 'diff', 'work', 'merged'])
       fs.mkdirSync(name, { mode: 0o755 });
-    linux.mount('layers', 'merged', 'overlay', 0, `workdir=work,upperdir=diff,lowerdir=init:${layer}`);
+    linux.mount(
+      'layers',
+      'merged',
+      'overlay',
+      0,
+      `workdir=work,upperdir=diff,lowerdir=init:${path.relative(home, layer)}`,
+    );
     linux.mount('none', 'merged', null, linux.MS_REMOUNT | linux.MS_BIND | linux.MS_NODEV | linux.MS_NOATIME);
     process.chdir('merged');
     linux.pivot_root('.', '.');
