@@ -13,7 +13,9 @@ const CONCURRENT = 2;
 const asked = process.argv.slice(2);
 const wanted = allLevels().flatMap((level) =>
   mistakesOf(level.name)
-    .filter(({ name }) => asked.length === 0 || asked.some((word) => name === word || findLevel(word) === level))
+    .filter(
+      ({ name }) => asked.length === 0 || asked.some((word) => name === word || findLevel(word)?.name === level.name),
+    )
     .map((mistake) => ({ level, mistake })),
 );
 if (wanted.length === 0) {

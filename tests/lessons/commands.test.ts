@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
-import { allLevels, levelFile, solutionFile } from '../../workshop/levels.ts';
+import { allLevels, findLevel, levelFile, solutionFile } from '../../workshop/levels.ts';
 import { workshopRoot } from '../../workshop/paths.ts';
 import { readMistake, writeProgram } from '../grading/mistakes.ts';
 import { commandsOf, type LessonCommand, matches } from './commands.ts';
@@ -21,7 +21,7 @@ describe.for(allLevels())('the lesson of $name', (level) => {
         cwd: workshopRoot,
         reject: false,
         stdin: 'ignore',
-      })`${inPlaceOfStudent(command, solutionFile(level), directory)}`;
+      })`${inPlaceOfStudent(command, directory)}`;
       if (command.output === null) expect({ exitCode, all }).toMatchObject({ exitCode: 0 });
       else if (!matches(command.output, all)) expect(all.split('\n')).toEqual(command.output);
     } finally {
@@ -30,11 +30,18 @@ describe.for(allLevels())('the lesson of $name', (level) => {
   });
 });
 
-/** The command with another box.ts named in it than the student's, which may be anything. */
-function inPlaceOfStudent({ command, mistake }: LessonCommand, solution: string, directory: string): string {
-  const file = mistake === null ? solution : writeProgram(readMistake(mistake), directory);
+/** The command with other box.ts named in it than the student's, which may be anything: the named levels' solutions. */
+function inPlaceOfStudent({ command, mistake }: LessonCommand, directory: string): string {
+  const wrong = mistake === null ? null : writeProgram(readMistake(mistake), directory);
+  const fileFor = (level: string): string => wrong ?? solutionFile(findLevel(level)!);
   return command
-    .replace(/(npm run (?:-\S+ )*box -- level-\d\d )(?!--)/, `$1--file ${file} `)
-    .replace(/(npm run (?:-\S+ )*check level-\d\d)(?! --)/, `$1 -- --file ${file}`)
-    .replace(/(npm run (?:-\S+ )*(?:hint|progress)\b)/, 'BOXWRIGHT_PROGRESS=/dev/null $1');
+    .replace(
+      /(npm run (?:-\S+ )*box -- (level-\d\d) )(?!--)/g,
+      (_all, head: string, level: string) => `${head}--file ${fileFor(level)} `,
+    )
+    .replace(
+      /(npm run (?:-\S+ )*check (level-\d\d))(?! --)/g,
+      (_all, head: string, level: string) => `${head} -- --file ${fileFor(level)}`,
+    )
+    .replace(/(npm run (?:-\S+ )*(?:hint|progress)\b)/g, 'BOXWRIGHT_PROGRESS=/dev/null $1');
 }
