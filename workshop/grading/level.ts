@@ -35,6 +35,8 @@ export type CheckSpec = {
   why: string;
   /** The manual page to read: `fork(2)`. */
   man: string;
+  /** What a student types after `box -- level-NN` to see it, where the scenario's own command does not show it. */
+  reproduce?: string;
   /** Looks at the evidence. Returns what is wrong with it, or nothing where the check holds. */
   holds(run: Run): Finding | undefined;
 };
@@ -79,7 +81,7 @@ export function grade(
     scenario(scenario, later = scenario) {
       return plan(earlier ? later : scenario);
     },
-    check(id, title, { of, needs = [], until, why, man, holds }) {
+    check(id, title, { of, needs = [], until, why, man, reproduce, holds }) {
       if (until !== undefined && graded.number >= until) {
         superseded.add(id);
         return;
@@ -105,7 +107,7 @@ export function grade(
           ...diagnose(id, run, finding, misconceptions, why),
           tried: `run ${run.scenario.reproduce}`,
           read: man,
-          reproduce: `npm run box -- ${spoken(graded)} run ${run.scenario.reproduce}`,
+          reproduce: `npm run box -- ${spoken(graded)} ${reproduce ?? `run ${run.scenario.reproduce}`}`,
           next: `npm run hint ${spoken(level)} ${id}`,
         };
         throw new CheckFailed(`${title}: expected ${finding.expected}; ${finding.actual}`);

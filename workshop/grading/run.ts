@@ -2,6 +2,7 @@
 // still and after the program has ended.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -40,6 +41,8 @@ export type HostFacts = {
   rootId: string;
   /** Its devpts, by number. */
   devptsDevice: string;
+  /** Its mount namespace: `mnt:[4026531841]`. */
+  mountNamespace: string;
 };
 
 /** All that is known of one run. */
@@ -215,6 +218,7 @@ async function hostFacts(testbed: Testbed): Promise<HostFacts> {
     hostname: await testbed.hostnameOf(),
     rootId: fileId(onHost(testbed, '/')),
     devptsDevice: fileId(onHost(testbed, '/dev/pts')).split(':')[0]!,
+    mountNamespace: fs.readlinkSync(`/proc/${testbed.initPid}/ns/mnt`),
   };
 }
 
