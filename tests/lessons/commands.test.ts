@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
-import { allLevels, levelFile, solutionFile } from '../../workshop/levels.ts';
+import { allLevels, findLevel, type Level, levelFile, solutionFile } from '../../workshop/levels.ts';
 import { workshopRoot } from '../../workshop/paths.ts';
 import { readMistake, writeProgram } from '../grading/mistakes.ts';
 import { commandsOf, type LessonCommand, matches } from './commands.ts';
@@ -21,7 +21,7 @@ describe.for(allLevels())('the lesson of $name', (level) => {
         cwd: workshopRoot,
         reject: false,
         stdin: 'ignore',
-      })`${inPlaceOfStudent(command, solutionFile(level), directory)}`;
+      })`${inPlaceOfStudent(command, level, directory)}`;
       // 2 to 4 and 125 to 127: the workshop or the runtime did not understand it.
       if (command.inline) expect([2, 3, 4, 125, 126, 127], all).not.toContain(exitCode);
       else if (command.output === null) expect({ exitCode, all }).toMatchObject({ exitCode: 0 });
@@ -32,18 +32,25 @@ describe.for(allLevels())('the lesson of $name', (level) => {
   });
 });
 
-/** The command with another box.ts named in it than the student's, which may be anything. */
-function inPlaceOfStudent({ command, mistake, added }: LessonCommand, solution: string, directory: string): string {
-  let file = solution;
-  if (mistake !== null) file = writeProgram(readMistake(mistake), directory);
+/** The command with other box.ts named in it than the student's, which may be anything: the named levels' solutions. */
+function inPlaceOfStudent({ command, mistake, added }: LessonCommand, own: Level, directory: string): string {
+  let wrong: string | null = null;
+  if (mistake !== null) wrong = writeProgram(readMistake(mistake), directory);
   if (added !== null) {
-    const lines = fs.readFileSync(solution, 'utf8').split('\n');
+    const lines = fs.readFileSync(solutionFile(own), 'utf8').split('\n');
     const index = lines.findIndex((line) => line.includes(added.before));
-    file = path.join(directory, 'box.ts');
-    fs.writeFileSync(file, lines.toSpliced(index, 0, added.code).join('\n'));
+    wrong = path.join(directory, 'box.ts');
+    fs.writeFileSync(wrong, lines.toSpliced(index, 0, added.code).join('\n'));
   }
+  const fileFor = (level: string): string => wrong ?? solutionFile(findLevel(level)!);
   return command
-    .replace(/(npm run (?:-\S+ )*box -- level-\d\d )(?!--)/, `$1--file ${file} `)
-    .replace(/(npm run (?:-\S+ )*check level-\d\d)(?! --)/, `$1 -- --file ${file}`)
-    .replace(/(npm run (?:-\S+ )*(?:hint|progress)\b)/, 'BOXWRIGHT_PROGRESS=/dev/null $1');
+    .replace(
+      /(npm run (?:-\S+ )*box -- (level-\d\d) )(?!--)/g,
+      (_all, head: string, level: string) => `${head}--file ${fileFor(level)} `,
+    )
+    .replace(
+      /(npm run (?:-\S+ )*check (level-\d\d))(?! --)/g,
+      (_all, head: string, level: string) => `${head} -- --file ${fileFor(level)}`,
+    )
+    .replace(/(npm run (?:-\S+ )*(?:hint|progress)\b)/g, 'BOXWRIGHT_PROGRESS=/dev/null $1');
 }

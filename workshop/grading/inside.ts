@@ -15,6 +15,8 @@ export type Inside = {
   shell: FoundFile | null;
   /** The files in its /dev, by name. */
   dev: Record<string, FoundFile>;
+  /** `ptmx` in its /dev/pts, which makes new terminals there. */
+  ptsPtmx: FoundFile | null;
   /** The filesystem on /dev/pts, by number: each instance of devpts has its own. */
   devptsDevice: string;
   /** The processes that each proc filesystem shows which it can see, by mount point. Their numbers are that one's. */
@@ -39,6 +41,7 @@ export function lookInside({ pid, root, cwd, cwdId, mounts }: ProcessFacts): Ins
       cwdIsInside: named && cwdId !== '' && fileId(`${top}${below}`) === cwdId,
       shell: foundFile(top, 'bin/sh'),
       dev: Object.fromEntries(namesIn(`${top}/dev`).map((name) => [name, foundFile(`${top}/dev`, name)!])),
+      ptsPtmx: foundFile(`${top}/dev/pts`, 'ptmx'),
       devptsDevice: fileId(`${top}/dev/pts`).split(':')[0]!,
       processes: Object.fromEntries(
         mounts

@@ -60,8 +60,6 @@ export type HostFacts = {
   devptsDevice: string;
   /** The cgroups that programs have made on it. */
   cgroups: Cgroup[];
-  /** Its namespaces by kind: `pid` → `pid:[4026531836]`. */
-  namespaces: Record<string, string>;
   /** The loopback interface in its /sys, as `device:inode`. */
   loopbackId: string;
   /** v1: directories where one may look for cgroups, and which are none. */
@@ -258,11 +256,10 @@ async function hostFacts(testbed: Testbed): Promise<HostFacts> {
   return {
     mounts,
     hostname: await testbed.hostnameOf(),
-    namespaces: processFacts(testbed.initPid)?.namespaces ?? {},
+    namespaces: namespacesOf(testbed.initPid),
     rootId: fileId(onHost(testbed, '/')),
     devptsDevice: fileId(onHost(testbed, '/dev/pts')).split(':')[0]!,
     cgroups: cgroupsOn(testbed),
-    namespaces: namespacesOf(testbed.initPid),
     loopbackId: fileId(onHost(testbed, loopback)),
     noCgroups: directoriesBesideHierarchies(testbed, mounts),
   };

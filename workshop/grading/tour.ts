@@ -36,16 +36,24 @@ const ownPid = `echo "${tag} pid=$$"`;
 
 const climb = 'i=0; while [ $i -lt 60 ]; do cd -P ..; i=$((i+1)); done';
 
+/**
+ * Uses a device only if the node leads to it. Another one may be a disk, or never answer; and where there is none, the
+ * shell would make a file.
+ */
+function onDevice(name: string, numbers: string, command: string): string {
+  return `[ -c /dev/${name} ] && [ "$(stat -c %t:%T /dev/${name})" = ${numbers} ] && ${command}`;
+}
+
 /** Looks around in all ways that change nothing in the container. */
 const lookAround = {
   secret: `cat ${secretFile}`,
   'secret above': `cat ../../../../../../../../../../..${secretFile}`,
-  null: 'echo x > /dev/null && cat /dev/null && echo swallowed',
-  zero: 'head -c 3 /dev/zero | wc -c',
-  full: 'echo x > /dev/full',
-  random: 'head -c 3 /dev/random | wc -c',
-  urandom: 'head -c 3 /dev/urandom | wc -c',
-  ptmx: 'exec 3<> /dev/ptmx && echo opened; ls /dev/pts',
+  null: onDevice('null', '1:3', 'echo x > /dev/null && cat /dev/null && echo swallowed'),
+  zero: onDevice('zero', '1:5', 'head -c 3 /dev/zero | wc -c'),
+  full: onDevice('full', '1:7', 'echo x > /dev/full'),
+  random: onDevice('random', '1:8', 'head -c 3 /dev/random | wc -c'),
+  urandom: onDevice('urandom', '1:9', 'head -c 3 /dev/urandom | wc -c'),
+  ptmx: '[ -c /dev/ptmx ] && exec 3<> /dev/ptmx && echo opened; ls /dev/pts',
   stdin: 'echo through | cat /dev/stdin',
   processes: 'cd /proc; echo [0-9]*',
   self: 'readlink /proc/self',
