@@ -42,8 +42,6 @@ export type CheckSpec = {
   why: string;
   /** The manual page to read: `fork(2)`. */
   man: string;
-  /** What a student types after `box -- level-NN` to see it, where the scenario's own command does not show it. */
-  reproduce?: string;
   /** Looks at the evidence. Returns what is wrong with it, or nothing where the check holds. */
   holds(run: Run): Finding | undefined;
 };

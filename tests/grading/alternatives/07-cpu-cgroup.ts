@@ -16,7 +16,8 @@ box(({ image, imageDir, containerDir, cpuShares, command }) => {
   if (!fs.existsSync(lower)) {
     const part = fs.mkdtempSync(`${lower}-`);
     fs.chmodSync(part, 0o755);
-    const filter = (_path: string, entry: object): boolean => !('type' in entry && /Device$/.test(String(entry.type)));
+    const filter = (_path: string, entry: object): boolean =>
+      !('type' in entry && String(entry.type).endsWith('Device'));
     tar.extract({ file: archive, cwd: part, sync: true, preservePaths: true, chmod: true, filter });
     fs.renameSync(part, lower);
   }

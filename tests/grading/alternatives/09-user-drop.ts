@@ -14,12 +14,13 @@ box(({ image, imageDir, containerDir, user, command }) => {
   const layer = `${imageDir}/${image}.unpacked`;
   if (!fs.existsSync(layer)) {
     if (!fs.existsSync(`${imageDir}/${image}.tar`)) throw new Error(`no image ${image}`);
-    fs.mkdirSync(`${layer}.part`);
+    const part = fs.mkdtempSync(`${layer}.part-`);
+    fs.chmodSync(part, 0o755);
     const filter = (_path: string, entry: object): boolean =>
       !('type' in entry && String(entry.type).endsWith('Device'));
     const options = { sync: true, preservePaths: true, chmod: true, filter } as const;
-    tar.extract({ ...options, file: `${imageDir}/${image}.tar`, cwd: `${layer}.part` });
-    fs.renameSync(`${layer}.part`, layer);
+    tar.extract({ ...options, file: `${imageDir}/${image}.tar`, cwd: part });
+    fs.renameSync(part, layer);
   }
   fs.mkdirSync(containerDir, { recursive: true });
   const home = fs.mkdtempSync(`${containerDir}/u-`);
