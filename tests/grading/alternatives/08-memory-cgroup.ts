@@ -5,7 +5,7 @@ import * as linux from '#linux';
 import { findController } from '#cgroup';
 import { box } from '#command-line';
 
-box(({ image, imageDir, containerDir, memory, memorySwap, command }) => {
+box(({ image, imageDir, containerDir, cpuShares, memory, memorySwap, command }) => {
   const size = (option: string, word: string): number => {
     const unit = 'kmg'.indexOf(word.slice(-1).toLowerCase());
     const digits = unit === -1 || word === '' ? word.replace(/b$/i, '') : word.slice(0, -1);
@@ -56,6 +56,13 @@ box(({ image, imageDir, containerDir, memory, memorySwap, command }) => {
   } else if (limit !== null) {
     set('memory.limit_in_bytes', limit);
     set('memory.memsw.limit_in_bytes', sum ?? -1);
+  }
+
+  if (cpuShares !== null && findController('cpu').version === 1) {
+    fs.writeFileSync(`${groups[0]}/cpu.shares`, `${cpuShares}`);
+  } else if (cpuShares !== null) {
+    const power = (Math.log2(cpuShares) ** 2 + 125 * Math.log2(cpuShares)) / 612 - 7 / 34;
+    fs.writeFileSync(`${groups[0]}/cpu.weight`, `${Math.ceil(10 ** power)}`);
   }
 
   const all = linux.CLONE_NEWPID | linux.CLONE_NEWUTS | linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC;

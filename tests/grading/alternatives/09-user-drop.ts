@@ -5,7 +5,7 @@ import * as linux from '#linux';
 import { findController } from '#cgroup';
 import { box } from '#command-line';
 
-box(({ image, imageDir, containerDir, user, command }) => {
+box(({ image, imageDir, containerDir, cpuShares, user, command }) => {
   const words = (user ?? '0:0').split(':');
   const ids = words.map((word) => (/^[0-9]{1,10}$/.test(word) ? Number(word) : -1));
   if (words.length > 2 || ids.some((id) => id < 0 || id > 4294967294)) throw new Error(`bad --user: ${user}`);
@@ -38,6 +38,13 @@ box(({ image, imageDir, containerDir, user, command }) => {
     fs.mkdirSync(`${mountPoint}/boxwright/${id}`, { recursive: true });
     return `${mountPoint}/boxwright/${id}`;
   });
+
+  if (cpuShares !== null && findController('cpu').version === 1) {
+    fs.writeFileSync(`${groups[0]}/cpu.shares`, `${cpuShares}`);
+  } else if (cpuShares !== null) {
+    const power = (Math.log2(cpuShares) ** 2 + 125 * Math.log2(cpuShares)) / 612 - 7 / 34;
+    fs.writeFileSync(`${groups[0]}/cpu.weight`, `${Math.ceil(10 ** power)}`);
+  }
 
   const all = linux.CLONE_NEWPID | linux.CLONE_NEWUTS | linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC;
   const pid = linux.clone(() => {
