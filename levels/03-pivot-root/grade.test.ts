@@ -19,6 +19,7 @@ check('03.1', 'its / is a mount of its own', {
   of: held,
   why: 'pivot_root exchanges mounts. A directory that lies somewhere within a mount cannot take part, until it is made one.',
   man: 'mount(2)',
+  reproduce: 'run cat /proc/mounts',
   holds(run) {
     const expected = "a line for / in the command's mount table, of another mount than the host's /";
     const command = run.during?.commands[0];
