@@ -58,12 +58,16 @@ const lookAround = {
   processes: 'cd /proc; echo [0-9]*',
   self: 'readlink /proc/self',
   cgroup: 'cat /proc/self/cgroup',
+  // Where the host's file can be seen this is no container, and would take long.
+  directories: `[ -e ${secretFile} ] || find / -xdev -type d`,
 };
 
 /** What a second container does, which is ended from outside: it tries to get out, and ruins all that it can. */
 const ruin = {
   // As in the lesson of level 01: the root moves down into a new directory, and the working directory does not follow.
   breakout: `mkdir -p /way-out/bin && cp /bin/busybox /way-out/bin/sh && nsenter -r/way-out -w/ /bin/sh -c '${climb}; cat .${secretFile}'`,
+  // In a copy of the mount namespace: takes away the mount that is /, and enters anew what is the root then.
+  beneath: `unshare -m /bin/sh -c 'cd /proc && umount -l / && nsenter -mself/ns/mnt /bin/cat ${secretFile}'`,
   'other file': `cat ${writtenFile}`,
   device: 'for node in /null /tmp/null; do mknod $node c 1 3 && echo x > $node && echo opened; done',
   change: 'echo changed > /etc/passwd; echo changed > /bin/busybox.new; chmod 700 /etc; rm -rf /usr /home /sbin /var',

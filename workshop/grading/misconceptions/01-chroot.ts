@@ -44,6 +44,22 @@ export const misconceptions: readonly Misconception[] = [
       findCall(run, 'mount', ({ args, errno }) => errno === null && /^"\/(proc|sys|dev)\/?"$/.test(args[1] ?? '')),
   },
   {
+    slug: 'hidden-by-the-bind-mount',
+    checks: ['01.3'],
+    why: 'A bind mount shows a directory without what is mounted below it, unless MS_REC says otherwise. What you had mounted there before is still there, but underneath, where nobody sees it. Bind first, then mount the others.',
+    shows: (run) => {
+      const bind = run.trace.findIndex(
+        ({ call, args, errno }) => call === 'mount' && errno === null && args[0] === args[1] && args[3] === 'MS_BIND',
+      );
+      const below = run.trace[bind]?.args[1]?.replace(/"$/, '/');
+      return run.trace
+        .slice(0, Math.max(bind, 0))
+        .some(({ call, args }) => call === 'mount' && args[1]?.startsWith(below!))
+        ? run.trace[bind]
+        : false;
+    },
+  },
+  {
     slug: 'chroot-in-the-parent',
     checks: ['01.4', '01.5', '01.3'],
     why: 'chroot changes the process that calls it. In the parent it takes box.ts itself into the container; it belongs in the child.',
