@@ -5,12 +5,12 @@ import path from 'node:path';
 import { fillCompileCache } from '../grading/compile-cache.ts';
 import type { GradeResult, Target } from '../grading/result.ts';
 import { fileOf } from '../grading/run-grader.ts';
-import { type Grader, GraderFault, openGrader } from '../grading/grader.ts';
+import { GraderFault, openGrader } from '../grading/grader.ts';
 import { NoTestbed, sweepTestbeds } from '../grading/testbed.ts';
 import { ensureImage } from '../images/ensure.ts';
 import { allLevels, type Level, spoken } from '../levels.ts';
 import { currentLevel, recordResult } from '../progress.ts';
-import { becomeRoot, command, exitStatus, levelNamed, NotReady, options, UsageError } from './command.ts';
+import { becomeRoot, command, endOnSignals, exitStatus, levelNamed, NotReady, options, UsageError } from './command.ts';
 
 const help = `Usage: npm run check [level] [-- options]
 
@@ -64,7 +64,11 @@ async function main(argv: string[]): Promise<number> {
   becomeRoot();
   // First: until it is ready, there is time for everything else.
   await using grader = openGrader();
-  endOnSignal(grader);
+  endOnSignals(async () => {
+    // The grader first: it would open the next testbed while we remove this one.
+    await grader.close();
+    await sweepTestbeds(process.pid);
+  });
   for (const swept of await sweepTestbeds()) {
     process.stderr.write(
       `Swept what a killed run left: testbed ${swept.id} (${swept.processes} processes, ${swept.cgroups} cgroups)\n`,
@@ -104,24 +108,6 @@ async function show(level: Level, result: GradeResult, plain: boolean, several: 
       file: `levels/${level.name}/box.ts`,
     })
   );
-}
-
-/** Signals that ask a command to end, by number: its status is then 128 and that. See signal(7). */
-const endingSignals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-
-/** Makes those signals end this command with nothing left: no process, no testbed, no verdict. */
-function endOnSignal(grader: Grader): void {
-  let ending = false;
-  const end = async (status: number): Promise<void> => {
-    if (ending) return;
-    ending = true;
-    process.stderr.write('\nInterrupted.\n');
-    // The grader first: it would open the next testbed while we remove this one.
-    await grader.close();
-    await sweepTestbeds(process.pid);
-    process.exit(status);
-  };
-  for (const [name, number] of Object.entries(endingSignals)) process.on(name, () => void end(128 + number));
 }
 
 await command(help, async (argv) => {
