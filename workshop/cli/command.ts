@@ -150,6 +150,23 @@ export function withoutTestbed(error: unknown): NotReady {
   );
 }
 
+/** Signals that ask a command to end, by number: its status is then 128 and that. See signal(7). */
+const endingSignals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
+/** Makes those signals end this command, after `cleanUp`: with nothing left, and without a verdict. */
+export function endOnSignals(cleanUp: () => Promise<void>): void {
+  let ending = false;
+  const end = async (status: number): Promise<void> => {
+    // Once is enough: whoever is impatient must not stop the cleaning.
+    if (ending) return;
+    ending = true;
+    process.stderr.write('\nInterrupted.\n');
+    await cleanUp();
+    process.exit(status);
+  };
+  for (const [name, number] of Object.entries(endingSignals)) process.on(name, () => void end(128 + number));
+}
+
 function asksForHelp(argv: string[], ends: readonly string[]): boolean {
   const length = argv.findIndex((word) => ends.includes(word));
   return argv.slice(0, length === -1 ? undefined : length).some((word) => word === '--help' || word === '-h');

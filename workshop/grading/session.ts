@@ -1,9 +1,9 @@
 // Grading as a command does it: the machine made ready, the verdict shown and kept, and nothing left on a signal.
-import { exitStatus, needBusybox, withoutTestbed } from '../cli/command.ts';
+import { endOnSignals, exitStatus, needBusybox, withoutTestbed } from '../cli/command.ts';
 import { allLevels, type Level, spoken } from '../levels.ts';
 import { ProgressUnusable, recordResult } from '../progress.ts';
 import { fillCompileCache } from './compile-cache.ts';
-import { type Grader, GraderFault, openGrader } from './grader.ts';
+import { GraderFault, openGrader } from './grader.ts';
 import type { GradeResult } from './result.ts';
 import { fileOf, type GraderJob } from './run-grader.ts';
 import { NoTestbed, sweepTestbeds } from './testbed.ts';
@@ -23,7 +23,11 @@ export type GradingSession = AsyncDisposable & {
 export async function openSession({ yes }: { yes: boolean }): Promise<GradingSession> {
   // First: until it is ready, there is time for everything else.
   const grader = openGrader();
-  endOnSignal(grader);
+  endOnSignals(async () => {
+    // The grader first: it would open the next testbed while we remove this one.
+    await grader.close();
+    await sweepTestbeds(process.pid);
+  });
   try {
     for (const swept of await sweepTestbeds()) {
       process.stderr.write(
@@ -68,24 +72,6 @@ function keep(result: GradeResult): void {
     if (!(error instanceof ProgressUnusable)) throw error;
     process.stderr.write(`Not kept: ${error.message}\n`);
   }
-}
-
-/** Signals that ask a command to end, by number: its status is then 128 and that. See signal(7). */
-const endingSignals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-
-/** Makes those signals end this command with nothing left: no process, no testbed, no verdict. */
-function endOnSignal(grader: Grader): void {
-  let ending = false;
-  const end = async (status: number): Promise<void> => {
-    if (ending) return;
-    ending = true;
-    process.stderr.write('\nInterrupted.\n');
-    // The grader first: it would open the next testbed while we remove this one.
-    await grader.close();
-    await sweepTestbeds(process.pid);
-    process.exit(status);
-  };
-  for (const [name, number] of Object.entries(endingSignals)) process.on(name, () => void end(128 + number));
 }
 
 /** The main part of a command that grades, whose refusals and faults are said as what they are. */

@@ -1,0 +1,194 @@
+// npm run bench: how fast the workshop is, as ratios to peers that are measured in the same run.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { type Measured, measure, median, type Subject } from '../bench/measure.ts';
+import { compileCache, fillCompileCache } from '../grading/compile-cache.ts';
+import { programCommand } from '../grading/student-program.ts';
+import { openTestbed, sweepTestbeds, systemPath } from '../grading/testbed.ts';
+import { imageInfoPath, imagePath, imagesFolder } from '../images/image.ts';
+import { ensureImage } from '../images/ensure.ts';
+import { allLevels, solutionFile, spoken } from '../levels.ts';
+import { workshopRoot } from '../paths.ts';
+import { becomeRoot, command, endOnSignals, exitStatus, NotReady, options } from './command.ts';
+
+const help = `Usage: npm run bench -- [options]
+
+Measures how long a check and a run of box.ts take, with the reference
+solutions, and compares each with a peer that is measured in turns with it.
+Then it makes thousands of children, none of which may crash or hang.
+
+  --quick   few repeats, and hundreds of children: about a minute
+  --json    the figures as JSON on stdout, and nothing else there
+
+Nothing is written outside of a temporary folder.
+Exit status: 0 every target is met, 1 one is missed, 2 wrong usage, 3 this
+machine is not ready, 4 a fault of the workshop, 130 interrupted.
+`;
+
+/** How many times what its peer takes it may take at most, by level. */
+const boxTargets: Readonly<Record<string, number>> = { '00': 2, '01': 2 };
+const boxTarget = 2.3;
+const checkTargets: Readonly<Record<string, number>> = { '01': 2.2 };
+const checkTarget = 2.5;
+
+const NODE = 'node -e 0';
+const VITEST = 'vitest, one empty test';
+const BWRAP = 'bwrap --unshare-all true';
+
+/** A line of the result. What is a peer itself has neither ratio nor target. */
+type Row = {
+  name: string;
+  /** Of the runs, in milliseconds. */
+  median: number;
+  fastest: number;
+  peer: string | null;
+  ratio: number | null;
+  target: number | null;
+  met: boolean;
+};
+
+type Children = { passed: number; failed: number; met: boolean };
+
+async function main(argv: string[]): Promise<number> {
+  const { values } = options({ args: argv, options: { quick: { type: 'boolean' }, json: { type: 'boolean' } } });
+  const quick = values.quick === true;
+  becomeRoot();
+  if (!(await ensureImage('busybox', { yes: true }))) throw new NotReady('the image busybox is not built');
+  using folder = fs.mkdtempDisposableSync(path.join(os.tmpdir(), 'boxwright-bench-'));
+  const stop = new AbortController();
+  endOnSignals(async () => {
+    stop.abort();
+    await sweepTestbeds(process.pid);
+    folder.remove();
+  });
+  useHomeIn(folder.path);
+
+  const boxes = await boxTimes(quick ? 7 : 25);
+  const checks = await checkTimes(folder.path, quick ? 3 : 11, stop.signal);
+  const rows = [...rowsOf(boxes, NODE, boxTargets, boxTarget), ...rowsOf(checks, VITEST, checkTargets, checkTarget)];
+  if (!values.json) process.stdout.write(table(rows));
+  process.stderr.write(`Making ${quick ? 'hundreds' : 'thousands'} of children …\n`);
+  const children = await makeChildren(folder.path, quick, stop.signal);
+  const met = children.met && rows.every((row) => row.met);
+  if (values.json) {
+    const report = { schema: 'boxwright/bench/v1', node: process.version, quick, rows, children, met };
+    process.stdout.write(JSON.stringify(report, null, 2) + '\n');
+  } else {
+    const { passed, failed } = children;
+    process.stdout.write(
+      `ways to make children: ${passed} well, ${failed} failed  ${children.met ? 'met' : 'MISSED'}\n`,
+    );
+  }
+  return met ? exitStatus.passed : exitStatus.failed;
+}
+
+/** Makes the folder the home of images, containers and caches, with the image that this machine has. */
+function useHomeIn(folder: string): void {
+  const image = [imagePath('busybox'), imageInfoPath('busybox')];
+  process.env['BOXWRIGHT_HOME'] = path.join(folder, 'home');
+  fs.mkdirSync(imagesFolder(), { recursive: true });
+  fs.mkdirSync(path.join(folder, 'home', 'containers'));
+  for (const file of image) fs.copyFileSync(file, path.join(imagesFolder(), path.basename(file)));
+}
+
+/** Runs of box.ts and their peers, all of them inside of one testbed, so that opening it is not counted. */
+async function boxTimes(repeats: number): Promise<Measured[]> {
+  const levels = allLevels();
+  for (const level of levels) await fillCompileCache(solutionFile(level));
+  const subjects: Subject[] = [
+    { name: NODE, command: [process.execPath, '-e', '0'] },
+    ...levels.map((level) => ({
+      name: `box, ${spoken(level)}`,
+      command: programCommand(solutionFile(level), ['run', '/bin/true']),
+      env: { NODE_COMPILE_CACHE: compileCache() },
+    })),
+  ];
+  if (fs.existsSync('/usr/bin/bwrap')) {
+    const everything = ['--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev'];
+    subjects.push({ name: BWRAP, command: ['bwrap', '--unshare-all', ...everything, '/bin/true'] });
+  }
+  await using testbed = await openTestbed();
+  const measuring = path.join(workshopRoot, 'workshop', 'bench', 'measure.ts');
+  const program = testbed.start([process.execPath, measuring, JSON.stringify({ subjects, repeats })], {
+    cwd: '/root',
+    env: { PATH: systemPath, HOME: '/root', BOXWRIGHT_HOME: process.env['BOXWRIGHT_HOME']! },
+  });
+  const [said, complaint, [status]] = await Promise.all([
+    text(program.stdout!),
+    text(program.stderr!),
+    once(program, 'exit'),
+  ]);
+  if (status !== 0) throw new Error(`the measuring in the testbed failed: ${complaint}`);
+  return JSON.parse(said) as Measured[];
+}
+
+/** Whole checks, and vitest with nothing to do. */
+async function checkTimes(folder: string, repeats: number, signal: AbortSignal): Promise<Measured[]> {
+  const empty = path.join(folder, 'empty');
+  fs.mkdirSync(path.join(empty, 'node_modules'), { recursive: true });
+  fs.symlinkSync(path.join(workshopRoot, 'node_modules', 'vitest'), path.join(empty, 'node_modules', 'vitest'));
+  fs.writeFileSync(path.join(empty, 'empty.test.js'), `import { test } from 'vitest';\ntest('nothing', () => {});\n`);
+  const start = path.join(workshopRoot, 'workshop', 'cli', 'start.mjs');
+  const subjects: Subject[] = [
+    // Without our compile cache: as everybody else starts it.
+    { name: VITEST, command: [process.execPath, vitest, 'run'], cwd: empty, env: { NODE_COMPILE_CACHE: '' } },
+    ...allLevels().map((level) => ({
+      name: `check, ${spoken(level)}`,
+      command: [process.execPath, start, 'check', spoken(level), '--solution', '--json'],
+    })),
+  ];
+  return measure(subjects, repeats, signal);
+}
+
+const vitest = path.join(workshopRoot, 'node_modules', 'vitest', 'vitest.mjs');
+
+/** How many of the stress tests passed and failed. Each makes its children in one way, and counts how they end. */
+async function makeChildren(folder: string, quick: boolean, signal: AbortSignal): Promise<Children> {
+  const output = path.join(folder, 'stress.json');
+  const reporting = ['--reporter=json', `--outputFile=${output}`];
+  const child = spawn(process.execPath, [vitest, 'run', 'tests/linux/stress.test.ts', ...reporting], {
+    cwd: workshopRoot,
+    stdio: 'ignore',
+    env: { ...process.env, BOXWRIGHT_STRESS: quick ? '' : 'full' },
+    signal,
+  });
+  await once(child, 'exit');
+  const { numPassedTests: passed, numFailedTests: failed } = JSON.parse(fs.readFileSync(output, 'utf8')) as {
+    numPassedTests: number;
+    numFailedTests: number;
+  };
+  return { passed, failed, met: passed > 0 && failed === 0 };
+}
+
+function rowsOf(
+  measured: readonly Measured[],
+  peer: string,
+  targets: Readonly<Record<string, number>>,
+  otherwise: number,
+): Row[] {
+  const base = median(measured.find(({ name }) => name === peer)!.times);
+  return measured.map(({ name, times }) => {
+    const middle = median(times);
+    const row = { name, median: middle, fastest: Math.min(...times) };
+    const level = /level-(\d\d)$/.exec(name)?.[1];
+    if (level === undefined) return { ...row, peer: null, ratio: null, target: null, met: true };
+    const target = targets[level] ?? otherwise;
+    return { ...row, peer, ratio: middle / base, target, met: middle / base <= target };
+  });
+}
+
+function table(rows: readonly Row[]): string {
+  const lines = rows.map(({ name, median: middle, fastest, ratio, target, met }) => {
+    const times = `${middle.toFixed(1).padStart(9)} ${fastest.toFixed(1).padStart(9)}`;
+    if (ratio === null || target === null) return `${name.padEnd(26)}${times}`;
+    const verdict = met ? 'met' : 'MISSED';
+    return `${name.padEnd(26)}${times} ${ratio.toFixed(2).padStart(7)} ${target.toFixed(1).padStart(7)}  ${verdict}`;
+  });
+  return `${'milliseconds'.padEnd(26)}   median   fastest   ratio  target\n${lines.join('\n')}\n`;
+}
+
+await command(help, main);
