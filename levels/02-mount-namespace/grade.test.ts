@@ -36,7 +36,7 @@ check('02.1', 'the command has a mount namespace of its own', {
   of: held,
   why: 'Which mounts a process sees is decided by its mount namespace. A child is in the one of its parent, until it asks for its own.',
   man: 'mount_namespaces(7)',
-  reproduce: "host 'readlink /proc/self/ns/mnt; box run readlink /proc/self/ns/mnt'",
+  shownBy: 'readlink /proc/self/ns/mnt; box run readlink /proc/self/ns/mnt',
   holds(run) {
     const host = run.before.namespaces['mnt']!;
     const expected = `a mount namespace that is not the host's, ${host}`;
@@ -117,7 +117,7 @@ check('02.3', '/dev is its own, and null, zero, full, random, urandom and tty wo
   needs: ['02.1'],
   why: 'A device node is a file with a type, two numbers that say which device it leads to, and permission bits. All three must be right, and for everybody, not only for root.',
   man: 'mknod(2)',
-  reproduce: 'run ls -l /dev',
+  reproduce: 'ls -l /dev',
   holds(run) {
     const command = run.during!.commands[0]!;
     const inside = run.during!.inside!;
@@ -179,7 +179,7 @@ check('02.4', '/dev/fd, stdin, stdout and stderr are links to /proc/self/fd', {
   needs: ['02.1'],
   why: 'Scripts write to /dev/stdout and read /dev/stdin as if they were files. They are links: /proc/self/fd lists what the process that looks has open.',
   man: 'proc_pid_fd(5)',
-  reproduce: 'run ls -l /dev',
+  reproduce: 'ls -l /dev',
   holds(run) {
     const dev = run.during!.inside!.dev;
     const wanted = { fd: '', stdin: '/0', stdout: '/1', stderr: '/2' };
@@ -204,7 +204,7 @@ check('02.5', '/dev/pts is a devpts of its own, and /dev/ptmx makes terminals in
   needs: ['02.1'],
   why: 'A shell with a prompt, ssh, tmux or script need a terminal. The kernel makes one when /dev/ptmx is opened, and shows it in the devpts beside it.',
   man: 'pts(4)',
-  reproduce: 'run ls -l /dev/ptmx /dev/pts',
+  reproduce: 'ls -l /dev/ptmx /dev/pts',
   holds(run) {
     const command = run.during!.commands[0]!;
     const { dev, devptsDevice, ptsPtmx } = run.during!.inside!;

@@ -19,7 +19,7 @@ check('03.1', 'its / is a mount of its own', {
   of: held,
   why: 'pivot_root exchanges mounts. A directory that lies somewhere within a mount cannot take part, until it is made one.',
   man: 'mount(2)',
-  reproduce: 'run cat /proc/mounts',
+  reproduce: 'cat /proc/mounts',
   holds(run) {
     const expected = "a line for / in the command's mount table, of another mount than the host's /";
     const command = run.during?.commands[0];
@@ -66,7 +66,7 @@ check('03.2', "it is the root of the container's mount namespace, and box.ts kee
       evidence: [
         `/proc/${runtime.innerPid}/ns/mnt -> ${runtime.namespaces['mnt']} (box.ts)`,
         `/proc/${command.innerPid}/ns/mnt -> ${command.namespaces['mnt']} (the command)`,
-        `the host: ${run.before.mountNamespace}`,
+        `the host: ${run.before.namespaces['mnt']!}`,
       ],
       at: findCall(run, 'pivot_root'),
     };
@@ -78,7 +78,7 @@ check('03.3', "its working directory is inside, and level 01's breakout fails", 
   needs: ['03.2'],
   why: 'pivot_root takes along only a process that stood in the old root directory itself. Whoever stood elsewhere still stands on the host, and `..` leads on from there.',
   man: 'pivot_root(2)',
-  reproduce: "run sh -c 'pwd; ls ..'",
+  reproduce: "sh -c 'pwd; ls ..'",
   holds(run) {
     const command = run.during!.commands[0]!;
     if (!run.during!.inside!.cwdIsInside) {
@@ -110,7 +110,7 @@ check('03.4', "the old root is detached: nothing of the host is in the container
   needs: ['03.2'],
   why: 'After pivot_root the whole tree of the host is still there, at the place that put_old names. It belongs to the container as long as nobody detaches it.',
   man: 'umount2(2)',
-  reproduce: 'run cat /proc/mounts',
+  reproduce: 'cat /proc/mounts',
   holds(run) {
     const { mounts } = run.during!.commands[0]!;
     const key = ({ device, root }: Mount): string => `${device} ${root}`;
@@ -145,7 +145,7 @@ check('03.5', 'no directory is left over from it', {
   needs: ['03.4'],
   why: 'The directory that held the old root was made for two calls. What is left of it is an odd thing in every container, which is not in the image.',
   man: 'rmdir(2)',
-  reproduce: 'run ls -a /',
+  reproduce: 'ls -a /',
   holds(run) {
     const listed = said(run, 'directories')?.split(' ') ?? [];
     if (!listed.includes('/')) {

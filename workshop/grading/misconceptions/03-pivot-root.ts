@@ -138,7 +138,9 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['03.1', '03.2'],
     why: "The process that called pivot_root was still in the host's mount namespace: you have exchanged the root of the host, for every program on it. The namespace comes first.",
     shows: (run) =>
-      run.during?.commands[0]?.namespaces['mnt'] === run.before.mountNamespace ? findCall(run, 'pivot_root') : false,
+      run.during?.commands[0]?.namespaces['mnt'] === run.before.namespaces['mnt']!
+        ? findCall(run, 'pivot_root')
+        : false,
   },
   {
     slug: 'chroot-in-place-of-pivot-root',
