@@ -69,6 +69,8 @@ function mountRoot(directory: string, lowerdir: string): string {
 function contain(directory: string, lowerdir: string, command: string[]): never {
   // TODO 4: have the kernel end this process, by a signal that cannot be ignored, when box.ts ends (prctl).
 
+  // TODO 5: nothing more to write. Leave a process in the background of a container: who ends it, and when?
+
   // TODO 2: the child is born with its namespaces: take this call away. The mounts stay in the child, for a proc
   // filesystem shows the processes of the PID namespace in which it was mounted.
   linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWUTS);

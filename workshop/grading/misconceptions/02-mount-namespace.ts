@@ -256,12 +256,6 @@ export const misconceptions: readonly Misconception[] = [
     shows: (run) => findCall(run, 'mount', ({ args }) => /^"\/dev\/pts\/?"$/.test(args[0] ?? '')),
   },
   {
-    slug: 'devpts-on-the-host',
-    checks: ['02.5'],
-    why: 'The target of a mount is a path like any other: before the chroot, /dev/pts is the one of the host.',
-    shows: (run) => findCall(run, 'mount', ({ args }) => args[1] === '"/dev/pts"' && args[2] === '"devpts"'),
-  },
-  {
     slug: 'devpts-never-mounted',
     checks: ['02.5'],
     line: /\/pts\b/,
