@@ -53,9 +53,9 @@ describe('wrong words: status 2, and how it is meant', () => {
     { words: ['clean', 'everything'], says: 'clean takes no words' },
     { words: ['setup', '--everything'], says: "unknown option '--everything'" },
     { words: ['setup', 'debian'], says: "unexpected argument 'debian'" },
-    { words: ['chekc', '00'], says: 'there is no command "chekc"; there are box, check, clean, ' },
+    { words: ['chekc', '00'], says: 'there is no command "chekc"; there are bench, box, check, clean, ' },
     { words: ['../../tests/run', '00'], says: 'there is no command "../../tests/run"' },
-    { words: [], says: 'which command? There are box, check, clean, ' },
+    { words: [], says: 'which command? There are bench, box, check, clean, ' },
   ])('$words', async ({ words, says }) => {
     using folder = openFolder();
     const ended = await run(words, { env: { BOXWRIGHT_PROGRESS: path.join(folder.path, 'progress.json') } });
@@ -81,6 +81,9 @@ describe('help: status 0, also beside wrong words', () => {
     ['reset', '--help'],
     ['progress', '--help'],
     ['clean', '--help'],
+    ['docs', '--help'],
+    ['doctor', '--help'],
+    ['bench', '--help'],
   ])('%s %s', async (words) => {
     const ended = await run(words);
     expect(ended).toMatchObject({ status: 0, stderr: '' });
