@@ -18,7 +18,7 @@ describe.for(allLevels())('$name', (level) => {
   test('the untouched skeleton fails, and names the first step', async () => {
     const { stdout, exitCode } = await check(level.number, '--file', skeletonFile(level), '--plain');
     expect(exitCode).toBe(1);
-    expect(stdout).toMatch(/Your next step is TODO 1\.\n\nopen +\S*\/\S+box\.ts:\d+\ndo /);
+    expect(stdout).toMatch(/Your next step is TODO 1\.\n\nopen +\S+\.ts:\d+\ndo /);
   });
 
   test('the solution of the level before fails', async () => {

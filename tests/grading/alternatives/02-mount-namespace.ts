@@ -59,6 +59,7 @@ box(({ image, imageDir, containerDir, command }) => {
     cwd: home,
     sync: true,
     preservePaths: true,
+    chmod: true,
     filter: (name) => !/^(\.\/)?dev\/./.test(name),
   });
   const child = linux.clone(() => fill(command, home), linux.CLONE_NEWNS | linux.SIGCHLD);

@@ -9,7 +9,14 @@ function inside(archive: string, home: string, command: string[]): never {
   linux.mount('', '/', null, linux.MS_SLAVE | linux.MS_REC);
   linux.mount(home, home, null, linux.MS_BIND | linux.MS_REC);
   linux.mount('none', home, null, linux.MS_PRIVATE);
-  tar.extract({ file: archive, cwd: home, sync: true, preservePaths: true, filter: (name) => !/\bdev\/./.test(name) });
+  tar.extract({
+    file: archive,
+    cwd: home,
+    sync: true,
+    preservePaths: true,
+    chmod: true,
+    filter: (name) => !/\bdev\/./.test(name),
+  });
   process.chdir(home);
   linux.pivot_root('.', '.');
   // Both roots are mounted on / now, and the old one is on top.

@@ -16,8 +16,7 @@ box(({ image, imageDir, containerDir, command }) => {
   const child = linux.clone(() => {
     linux.mount('none', '/', null, linux.MS_REC | linux.MS_SLAVE);
     process.chdir(home);
-    for (const name of ['init', 'init/run', 'init/run/box', 'diff', 'work', 'merged'])
-      fs.mkdirSync(name, { mode: 0o755 });
+    for (const name of ['init', 'diff', 'work', 'merged']) fs.mkdirSync(name, { mode: 0o755 });
     linux.mount(
       'layers',
       'merged',
