@@ -69,8 +69,11 @@ export const misconceptions: readonly Misconception[] = [
     shows: (run) => {
       const made = namespaceOf(run);
       const named = naming(run);
-      const elsewhere = made !== undefined && named !== undefined && inChild(made) !== inChild(named);
-      return elsewhere && run.during?.hostname === run.before.hostname ? named : false;
+      // clone makes it for the child.
+      const isChilds = made !== undefined && (made.call === 'clone' || inChild(made));
+      return isChilds && named !== undefined && !inChild(named) && run.during?.hostname === run.before.hostname
+        ? named
+        : false;
     },
   },
   {
