@@ -168,6 +168,8 @@ function unpackOnce(imageDir: string, image: string): string {
 function mountRoot(directory: string, lowerdir: string): string {
   const [upperdir, workdir, root] = ['upper', 'work', 'root'].map((name) => path.join(directory, name));
   for (const made of [upperdir!, workdir!, root!]) fs.mkdirSync(made);
+  // `/` takes its mode from here, and the umask may have left everybody but root outside.
+  fs.chmodSync(upperdir!, 0o755);
   const data = `lowerdir=${lowerdir},upperdir=${upperdir},workdir=${workdir}`;
   // MS_NODEV: whatever comes to lie in the image or is made by the container, it opens no door to a device.
   linux.mount('overlay', root!, 'overlay', linux.MS_NODEV, data);
