@@ -1,15 +1,27 @@
-// Level 09 in another shape: Node's own calls for the ids, an intermediate object, the death signal in a helper.
+// Level 09 in another shape: Node's own calls for the ids, the root entered by pivot_root on itself.
 import fs from 'node:fs';
 import * as tar from 'tar';
 import * as linux from '#linux';
 import { findController } from '#cgroup';
 import { box } from '#command-line';
 
-box(({ image, imageDir, containerDir, cpuShares, user, command }) => {
+box(({ image, imageDir, containerDir, cpuShares, memory, memorySwap, user, command }) => {
   const words = (user ?? '0:0').split(':');
   const ids = words.map((word) => (/^[0-9]{1,10}$/.test(word) ? Number(word) : -1));
   if (words.length > 2 || ids.some((id) => id < 0 || id > 4294967294)) throw new Error(`bad --user: ${user}`);
   const [uid, gid] = [ids[0]!, ids[1] ?? ids[0]!];
+
+  const size = (option: string, word: string): number => {
+    const unit = 'kmg'.indexOf(word.slice(-1).toLowerCase());
+    const digits = unit === -1 || word === '' ? word.replace(/b$/i, '') : word.slice(0, -1);
+    if (!/^[0-9]+$/.test(digits)) throw new Error(`${option}: "${word}" is no size`);
+    return Number(digits) * 1024 ** (word === '' ? 0 : unit + 1);
+  };
+  const limit = memory === null ? null : size('--memory', memory);
+  if (limit === null && memorySwap !== null) throw new Error('--memory-swap without --memory');
+  const unlimited = memorySwap === '-1';
+  const sum = limit === null || unlimited ? null : memorySwap === null ? limit * 2 : size('--memory-swap', memorySwap);
+  if (sum !== null && sum < limit!) throw new Error('--memory-swap is less than --memory');
 
   const layer = `${imageDir}/${image}.unpacked`;
   if (!fs.existsSync(layer)) {
@@ -39,6 +51,18 @@ box(({ image, imageDir, containerDir, cpuShares, user, command }) => {
     return `${mountPoint}/boxwright/${id}`;
   });
 
+  const [group, { version }] = [groups[1]!, findController('memory')];
+  const set = (file: string, value: number | string): void => {
+    if (fs.existsSync(`${group}/${file}`)) fs.writeFileSync(`${group}/${file}`, String(value));
+  };
+  if (limit !== null && version === 2) {
+    set('memory.max', limit);
+    set('memory.swap.max', sum === null ? 'max' : sum - limit);
+  } else if (limit !== null) {
+    set('memory.limit_in_bytes', limit);
+    set('memory.memsw.limit_in_bytes', sum ?? -1);
+  }
+
   if (cpuShares !== null && findController('cpu').version === 1) {
     fs.writeFileSync(`${groups[0]}/cpu.shares`, `${cpuShares}`);
   } else if (cpuShares !== null) {
@@ -48,7 +72,7 @@ box(({ image, imageDir, containerDir, cpuShares, user, command }) => {
 
   const all = linux.CLONE_NEWPID | linux.CLONE_NEWUTS | linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC;
   const pid = linux.clone(() => {
-    for (const group of new Set(groups)) fs.writeFileSync(`${group}/cgroup.procs`, '0');
+    for (const one of new Set(groups)) fs.writeFileSync(`${one}/cgroup.procs`, '0');
     linux.unshare(linux.CLONE_NEWCGROUP);
     linux.sethostname(id);
     linux.mount(null, '/', null, linux.MS_REC | linux.MS_PRIVATE, null);
@@ -85,6 +109,8 @@ box(({ image, imageDir, containerDir, cpuShares, user, command }) => {
     }
   }, all | linux.SIGCHLD);
   const ended = linux.waitpid(pid);
-  for (const group of new Set(groups)) fs.rmdirSync(group);
+  const events = fs.readFileSync(`${group}/memory.${version === 2 ? 'events' : 'oom_control'}`, 'utf8');
+  if (!/^oom_kill 0$/m.test(events)) process.stderr.write('out of memory: the kernel had to kill in this container\n');
+  for (const one of new Set(groups)) fs.rmdirSync(one);
   return ended.signal === null ? ended.exitCode! : 128 + ended.signal;
 });
