@@ -214,7 +214,7 @@ describe.runIf(isRoot)('the image busybox', () => {
     const result = setup(home, ['--force'], env);
     expect(result.status).toBe(3);
     expect(result.stderr.split('\n').at(-2)).toMatch(
-      /^setup: apt-get download busybox-static failed \(Temporary failure resolving the mirror; .*\): check this machine's network /,
+      /^Not ready: apt-get download busybox-static failed \(Temporary failure resolving the mirror; .*\): check this machine's network /,
     );
     expect(result.stdout).toBe('');
     expect(readdirSync(join(home, 'images')).toSorted()).toEqual(['busybox.json', 'busybox.tar']);

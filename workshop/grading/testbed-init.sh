@@ -25,6 +25,8 @@ exec 9< "$base/upper"
 
 echo "$mounts" > "$base/mounts"
 mount --all --fstab "$base/mounts"
+# Only this mount of it: a container's own sysfs is one that can be written, as on any machine.
+mount -o remount,bind,ro "$root/sys"
 
 cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty "$root/dev/"
 ln -s pts/ptmx "$root/dev/ptmx"

@@ -427,7 +427,7 @@ function mountsOfHost(shown: string[], hierarchies: Hierarchy[], containers: str
     ['testbed', root, 'overlay', `lowerdir=/,upperdir=${base}/upper,workdir=${base}/work`],
     ...shown.map((point): MountLine => [point, root + point, 'none', 'bind,ro']),
     ['proc', `${root}/proc`, 'proc', 'defaults'],
-    ['sysfs', `${root}/sys`, 'sysfs', 'ro'],
+    ['sysfs', `${root}/sys`, 'sysfs', 'defaults'],
     ...(cgroup2AtTop ? [] : ([['tmpfs', `${root}/sys/fs/cgroup`, 'tmpfs', 'mode=755']] satisfies MountLine[])),
     ...hierarchies.map(({ version, mountPoint, controllers }): MountLine =>
       version === 2
@@ -515,11 +515,18 @@ async function ended(child: ChildProcess): Promise<void> {
 type TestbedRecord = { pid: number; startTime: string; directories: string[] };
 
 function remember(id: string, directories: string[]): void {
-  fs.mkdirSync(records, { recursive: true });
   // vitest opens testbeds in a process of its own; who answers for them is the command that started it.
   const owner = Number(process.env[ownerVariable] ?? process.pid);
   const record: TestbedRecord = { pid: owner, startTime: startTime(owner), directories };
-  fs.writeFileSync(path.join(records, id), JSON.stringify(record));
+  // Another testbed that closes at this moment removes the folder while it is empty.
+  for (;;) {
+    try {
+      fs.mkdirSync(records, { recursive: true });
+      return fs.writeFileSync(path.join(records, id), JSON.stringify(record));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
 }
 
 function forget(id: string): void {

@@ -5,6 +5,8 @@ import { openTestbed, systemPath, sweepTestbeds } from '../../../workshop/gradin
 if (process.argv[2] === 'sweep-on-interrupt') {
   process.once('SIGINT', () => void sweepTestbeds(process.pid).then(() => process.exit(130)));
 }
+// After the modules are loaded: another user may not be able to read them.
+if (process.argv[2] === 'as-nobody') process.setuid!(65534);
 const testbed = await openTestbed();
 const script = 'mkdir /sys/fs/cgroup/*/of-the-program; (trap "" TERM; sleep 86399) & echo started; wait';
 const program = testbed.start(['sh', '-c', script], { cwd: '/', env: { PATH: systemPath } });
