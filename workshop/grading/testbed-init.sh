@@ -23,7 +23,8 @@ mkdir "$base/upper" "$base/work" "$base/root" "$base/containers" "$base/images"
 # Held open: the checker reads through it what the program changed on this host.
 exec 9< "$base/upper"
 
-echo "$mounts" > "$base/mounts"
+# Not echo: that of dash would take the \040 of a path with a space in it for a character.
+printf '%s\n' "$mounts" > "$base/mounts"
 mount --all --fstab "$base/mounts"
 # Only this mount of it: a container's own sysfs is one that can be written, as on any machine.
 mount -o remount,bind,ro "$root/sys"
@@ -36,7 +37,7 @@ ln -s fd/0 "$root/dev/stdin"; ln -s fd/1 "$root/dev/stdout"; ln -s fd/2 "$root/d
 for archive in "$images"/*.tar; do
   if [ -e "$archive" ]; then : > "$root$archive"; fi
 done
-echo "$views" > "$base/views"
+printf '%s\n' "$views" > "$base/views"
 mount --all --fstab "$base/views"
 # Second views of both, which nothing that the program mounts there can cover.
 exec 8< "$base/containers" 7< "$base/images"
