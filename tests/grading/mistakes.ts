@@ -5,6 +5,7 @@
 //
 //   fails: 01.5               the first check that fails
 //   also: 01.6 01.7           others that fail for the same reason, if there are any; all else passes or is blocked
+//   perhaps: 01.7             checks that may fail or pass, which is up to the kernel
 //   misconception: slug       what must be found, or none
 //   at: linux.chroot(root)    words of the line that must be named, or none where there can be no such line
 //   cgroup: v2                where it is wrong with one cgroup version only: that one. Elsewhere it is not graded
@@ -25,6 +26,7 @@ export type Mistake = {
   belief: string;
   fails: string;
   also: string[];
+  perhaps: string[];
   misconception: string | null;
   /** The whole program, and the number of the line in it that the report must name; null where there is none. */
   program: string;
@@ -54,6 +56,7 @@ export function readMistake(name: string): Mistake {
     belief: head.split('\n\n')[0]!,
     fails: field('fails'),
     also: field('also').split(' ').filter(Boolean),
+    perhaps: field('perhaps').split(' ').filter(Boolean),
     misconception: field('misconception') === 'none' ? null : field('misconception'),
     program,
     line: lineWith(program, field('at'), name),
@@ -85,7 +88,7 @@ export async function gradeMistake(level: Level, mistake: Mistake): Promise<{ ex
         line: mistake.line,
       },
       found: {
-        fails: failed.map(({ id }) => id),
+        fails: failed.map(({ id }) => id).filter((id) => !mistake.perhaps.includes(id)),
         misconception: failed[0]?.mistake ?? null,
         line: at?.file === file ? at.line : null,
       },

@@ -97,7 +97,10 @@ function shown({ address, page, heading, text, terms }) {
 }
 
 function marked(text, terms) {
-  const pattern = new RegExp(`(${terms.map((term) => term.replaceAll(/[\^$\\.*+?()[\]{}|/]/g, '\\$&')).join('|')})`, 'iu');
+  const pattern = new RegExp(
+    `(${terms.map((term) => term.replaceAll(/[\^$\\.*+?()[\]{}|/]/g, '\\$&')).join('|')})`,
+    'iu',
+  );
   return text.split(pattern).map((part, position) => {
     if (position % 2 === 0) return part;
     const mark = document.createElement('mark');
