@@ -12,7 +12,9 @@ import { nodeFlags } from './student-program.ts';
 const run = promisify(execFile);
 
 /** What every box.ts loads. */
-const ours = ['../../linux/index.ts', '../command-line.ts', 'tar'].map((name) => import.meta.resolve(name));
+const ours = ['../../linux/index.ts', '../command-line.ts', './program-fs.mjs', './program-tar.mjs'].map((name) =>
+  import.meta.resolve(name),
+);
 
 /** Where it is: the value for NODE_COMPILE_CACHE. */
 export function compileCache(): string {
@@ -47,6 +49,8 @@ function loading(file: string): string {
   const compileOnly = `import ${JSON.stringify(stop)}; import ${JSON.stringify(pathToFileURL(path.resolve(file)).href)};`;
   return [
     ...ours.map((url) => `await import(${JSON.stringify(url)});`),
+    // The package itself, which is not there before something of it is used.
+    `(await import(${JSON.stringify(import.meta.resolve('./program-tar.mjs'))})).extract.name;`,
     `await import(${JSON.stringify(`data:text/javascript,${encodeURIComponent(compileOnly)}`)}).catch(() => {});`,
   ].join('\n');
 }
@@ -57,6 +61,8 @@ function describeSources(file: string): Record<string, string> {
   const files = [
     ...fs.readdirSync(linux).map((name) => path.join(linux, name)),
     path.join(workshopRoot, 'workshop', 'paths.ts'),
+    path.join(import.meta.dirname, 'program-loader.cts'),
+    fileURLToPath(import.meta.resolve('tar')),
     ...ours.map((url) => fileURLToPath(url)),
     file,
   ];

@@ -1,15 +1,15 @@
 // How a box.ts is started: the node that it needs, and what `#linux` means to it.
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { requiredNodeFlags } from '../../linux/node-flags.ts';
 import { workshopRoot } from '../paths.ts';
 
 /** The flags that node is started with for `file`, a box.ts. */
 export function nodeFlags(file: string): string[] {
   const inside = path.resolve(file).startsWith(workshopRoot + path.sep);
-  // From anywhere else, #linux and the packages are this workshop's all the same.
-  const hooks = inside ? [] : ['--import', pathToFileURL(path.join(import.meta.dirname, 'resolve-here.ts')).href];
-  return [...requiredNodeFlags, ...hooks];
+  // Without a package.json of ours beside it, it is taken for CommonJS first, unless an ES module came before it.
+  const asModule = inside ? [] : ['--import', 'data:text/javascript,'];
+  return [...requiredNodeFlags, '--require', path.join(import.meta.dirname, 'program-loader.cts'), ...asModule];
 }
 
 /** The words that start `file`, a box.ts, with these arguments. */
