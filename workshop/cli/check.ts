@@ -61,6 +61,8 @@ async function main(argv: string[]): Promise<number> {
 
   becomeRoot();
   await using session = await openSession({ yes: values.yes === true || values.json === true });
+  // While the first one is graded there is time to load what will show it.
+  if (!values.json) void import('../grading/report.ts');
   const results: GradeResult[] = [];
   for (const level of levels) {
     const result = await session.grade({ level, target, file, seed: values.seed });

@@ -20,15 +20,23 @@ export type FoundFile = {
   bytes: number;
 };
 
-/** All files below a directory; an empty list where there is none. Other filesystems mounted below are looked into. */
-export function filesBelow(top: string): FoundFile[] {
+/**
+ * All files below a directory; an empty list where there is none. Other filesystems mounted below are looked into.
+ *
+ * @param seen is given each file with what lstat(2) said of it
+ */
+export function filesBelow(top: string, seen?: (file: FoundFile, stat: fs.Stats) => void): FoundFile[] {
   const found: FoundFile[] = [];
   const visit = (relative: string): void => {
-    for (const name of namesIn(path.join(top, relative))) {
-      const file = foundFile(top, path.join(relative, name));
-      if (file === null) continue;
+    for (const name of namesIn(`${top}/${relative}`)) {
+      const below = relative === '' ? name : `${relative}/${name}`;
+      const there = `${top}/${below}`;
+      const stat = fs.lstatSync(there, { throwIfNoEntry: false });
+      if (stat === undefined) continue;
+      const file = described(there, below, stat);
       found.push(file);
-      if (file.type === 'directory') visit(file.path);
+      seen?.(file, stat);
+      if (file.type === 'directory') visit(below);
     }
   };
   visit('');
@@ -39,14 +47,17 @@ export function filesBelow(top: string): FoundFile[] {
 export function foundFile(top: string, relative: string): FoundFile | null {
   const there = path.join(top, relative);
   const stat = fs.lstatSync(there, { throwIfNoEntry: false });
-  if (stat === undefined) return null;
+  return stat === undefined ? null : described(there, relative, stat);
+}
+
+function described(there: string, relative: string, stat: fs.Stats): FoundFile {
   const type = typeOf(stat);
   const device = type.endsWith('device');
   return {
     path: relative,
     type,
     mode: stat.mode & 0o7777,
-    target: type === 'link' ? fs.readlinkSync(there) : null,
+    target: type === 'link' ? targetOf(there, stat) : null,
     // makedev(3)
     major: device ? (stat.rdev >> 8) & 0xfff : null,
     minor: device ? (stat.rdev & 0xff) | ((stat.rdev >> 12) & 0xfff00) : null,
@@ -75,18 +86,31 @@ export type Tree = {
 
 /** Reads a whole tree. */
 export function readTree(top: string): Tree {
-  const files = filesBelow(top);
   const hash = createHash('sha256');
   const contents: Record<string, string> = {};
-  for (const { path: name, type, mode, target, major, minor } of files) {
-    const there = path.join(top, name);
-    const { uid, gid } = fs.lstatSync(there);
+  const files = filesBelow(top, ({ path: name, type, mode, target, major, minor }, { uid, gid }) => {
     hash.update(JSON.stringify([name, type, mode, uid, gid, target, major, minor]));
-    if (type !== 'file') continue;
-    contents[name] = createHash('sha256').update(fs.readFileSync(there)).digest('hex');
+    if (type !== 'file') return;
+    contents[name] = createHash('sha256')
+      .update(fs.readFileSync(`${top}/${name}`))
+      .digest('hex');
     hash.update(contents[name]);
-  }
+  });
   return { files, contents, digest: hash.digest('hex') };
+}
+
+/** Targets of links that were read before: an image has hundreds, and is looked at several times in a run. */
+const targets = new Map<string, string>();
+
+/** A link's target never changes, and no two links have filesystem, inode and times in common. */
+function targetOf(there: string, { dev, ino, ctimeMs, birthtimeMs }: fs.Stats): string {
+  const id = `${dev}:${ino}:${ctimeMs}:${birthtimeMs}`;
+  let target = targets.get(id);
+  if (target === undefined) {
+    target = fs.readlinkSync(there);
+    targets.set(id, target);
+  }
+  return target;
 }
 
 function typeOf(stat: fs.Stats): FoundFile['type'] {

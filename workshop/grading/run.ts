@@ -11,6 +11,7 @@ import { dataDirectory } from '../paths.ts';
 import { type Cgroup, cgroupsOn, directoriesBesideHierarchies } from './cgroups.ts';
 import { compileCache } from './compile-cache.ts';
 import { filesBelow, type FoundFile, namesIn, readTree, type Tree } from './files.ts';
+import { hostnameOf } from './hostname.ts';
 import { type Inside, lookInside, loopback, optionOf } from './inside.ts';
 import {
   childrenOf,
@@ -128,7 +129,7 @@ export async function runOn(
   for (const [name, { text, mode }] of Object.entries(scenario.files ?? {})) testbed.writeFile(name, text, mode);
   const others = new Set(testbed.pids());
   const known = filesOf(testbed);
-  const before = await hostFacts(testbed);
+  const before = hostFacts(testbed);
   const knownCgroups = new Set(before.cgroups.map((cgroup) => cgroup.path));
   const groups = scenario.groups === undefined ? [] : ['setpriv', '--groups', scenario.groups.join(','), '--'];
   const program = testbed.start([...groups, ...programCommand(file, ['run', ...scenario.args])], {
@@ -183,7 +184,7 @@ export async function runOn(
     ended = await patience.wait(end);
   }
   const left = newProcesses(testbed, others);
-  const after = await hostFacts(testbed);
+  const after = hostFacts(testbed);
   const evidence = {
     after,
     changedFiles: testbed.changedFiles(),
@@ -238,24 +239,24 @@ async function lookAt(
     ({ argv, exe }) => !isNode(exe) && argv.some((argument) => argument.includes(word)),
   );
   const command = commands[0];
-  const host = await hostFacts(testbed);
+  const host = hostFacts(testbed);
   return {
     processes,
     runtime: processes.find(({ pid, state }) => pid === runtimePid && state !== 'Z') ?? null,
     commands,
     inside: command === undefined ? null : lookInside(command),
-    hostname: command === undefined ? '' : await testbed.hostnameOf(command.pid),
+    hostname: command === undefined ? '' : hostnameOf(command.pid),
     image: imageOf(testbed, command, host),
     containers: filesBelow(testbed.containersFolder),
     host,
   };
 }
 
-async function hostFacts(testbed: Testbed): Promise<HostFacts> {
+function hostFacts(testbed: Testbed): HostFacts {
   const mounts = mountsOf(testbed.initPid);
   return {
     mounts,
-    hostname: await testbed.hostnameOf(),
+    hostname: hostnameOf(testbed.initPid),
     namespaces: namespacesOf(testbed.initPid),
     rootId: fileId(onHost(testbed, '/')),
     devptsDevice: fileId(onHost(testbed, '/dev/pts')).split(':')[0]!,

@@ -3,18 +3,15 @@
 // One process, PID 1 of the testbed, holds its namespaces (testbed-init.sh). Programs enter them with nsenter, as
 // children of ours: how they end cannot be forged from inside. What they did is read from out here, through the
 // machine's own /proc, which nobody in the testbed can reach.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { dataDirectory, runDirectory, workshopRoot } from '../paths.ts';
 import { cgroupHierarchies, type Hierarchy } from './cgroup-mounts.ts';
 import { forbiddenCapabilities, guard } from './guard.ts';
-
-const runFile = promisify(execFile);
 
 /** At most this many threads and processes: a fork bomb is a failed check, not a dead machine. */
 const PROCESS_LIMIT = 128;
@@ -61,8 +58,6 @@ export type Testbed = {
   /** The folders of containers and of images, as we can open them; what the program mounted there does not cover them. */
   readonly containersFolder: string;
   readonly imagesFolder: string;
-  /** The hostname that the process sees which has this pid on this machine; of the host itself where none is given. */
-  hostnameOf(pid?: number): Promise<string>;
   /** Whether somebody outside has ended it, which no program in it can do: what was seen of it then says nothing. */
   wasEndedFromOutside(): boolean;
   /** Ends everything in it and removes it. */
@@ -186,15 +181,6 @@ function testbed(
     },
     containersFolder: `/proc/${initPid}/fd/8`,
     imagesFolder: `/proc/${initPid}/fd/7`,
-    async hostnameOf(pid = initPid) {
-      try {
-        const { stdout } = await runFile('nsenter', ['--target', String(pid), '--uts', 'uname', '-n']);
-        return stdout.trim();
-      } catch {
-        // It has ended in the meantime.
-        return '';
-      }
-    },
     wasEndedFromOutside() {
       // Where its PID 1 dies, the holder ends with a status.
       return closing === undefined && holder.signalCode !== null;

@@ -122,14 +122,14 @@ export const tour: Scenario = {
 
 /** A command that there is not, in an image that there is. */
 export const missingCommand: Scenario = {
-  host: 'mishaps',
+  host: 'commands',
   args: [...image, `no-such-${randomWord()}`],
   reproduce: 'no-such-command',
 };
 
 /** A file that is no program. */
 export const notExecutable: Scenario = {
-  host: 'mishaps',
+  host: 'commands',
   args: [...image, '/etc/passwd'],
   reproduce: '/etc/passwd',
 };
@@ -137,7 +137,7 @@ export const notExecutable: Scenario = {
 /** An image that there is not. */
 export const missingImageName = `no-such-${randomWord()}`;
 export const missingImage: Scenario = {
-  host: 'mishaps',
+  host: 'commands',
   args: ['-i', missingImageName, '/bin/true'],
   reproduce: '-i no-such-image /bin/true',
 };
