@@ -113,7 +113,7 @@ chmod 440 "$root/etc/sudoers.d/vagrant"
 printf 'UseDNS no\nGSSAPIAuthentication no\n' > "$root/etc/ssh/sshd_config.d/vagrant.conf"
 
 kernel=$(ls "$root/lib/modules")
-cmdline='root=LABEL=boxwright rw console=tty0 console=ttyS0 net.ifnames=0 mitigations=off audit=0 quiet'
+cmdline='root=LABEL=boxwright rw console=tty0 console=ttyS0 net.ifnames=0 mitigations=off audit=0 panic=5 quiet'
 echo "$cmdline" > "$work/cmdline"
 cp "$root/boot/vmlinuz-$kernel" "$work/vmlinuz"
 cp "$root/boot/initrd.img-$kernel" "$work/initrd.img"

@@ -60,9 +60,11 @@ share guest "$run/share"
 share project "$project"
 share images "$images"
 
+# One thread for both processors: with two, QEMU may run code that the other processor's kernel has just rewritten, and
+# a kernel ends with "Oops: int3".
 # shellcheck disable=SC2086 # lists of options
 timeout --signal=KILL "${BOXWRIGHT_GUEST_SECONDS:-1800}" qemu-system-x86_64 -pidfile "$run/pid" \
-  -accel tcg,thread=multi -machine q35,memory-backend=memory -cpu Nehalem -smp 2 -m "$memory" \
+  -accel tcg,thread=single -machine q35,memory-backend=memory -cpu Nehalem -smp 2 -m "$memory" \
   -nodefaults -no-user-config -display none -serial "file:$run/console" -no-reboot \
   -kernel "$box/vmlinuz" -initrd "$box/initrd.img" -append "$(cat "$box/cmdline") boxwright.guest" \
   -drive "file=$box/disk.qcow2,if=virtio,snapshot=on,cache=unsafe" \
