@@ -3,29 +3,51 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { workshopRoot } from './paths.ts';
 
-/** A level, named as its folder: `05-uts-namespace`. */
+/** A level, named as its folder: `05-uts-namespace`, or `bonus-network`. */
 export type Level = {
   name: string;
-  /** `05` */
+  /** What the ids of its checks begin with: `05`. Of a bonus level it is a word, which sorts behind: `network`. */
   number: string;
+  /** It comes after the numbered ones and goes on from the last of them. None of its kind needs another. */
+  bonus: boolean;
 };
 
-/** All levels of this checkout, in order. */
+/** The numbered levels of this checkout, in order. */
 export function allLevels(): Level[] {
+  return foldersLike(/^\d\d-/).map((name) => ({ name, number: name.slice(0, 2), bonus: false }));
+}
+
+/** The levels for those who want to go on, by name. */
+export function bonusLevels(): Level[] {
+  return foldersLike(/^bonus-/).map((name) => ({ name, number: name.slice('bonus-'.length), bonus: true }));
+}
+
+function foldersLike(pattern: RegExp): string[] {
   return fs
     .readdirSync(path.join(workshopRoot, 'levels'))
-    .filter((name) => /^\d\d-/.test(name))
-    .sort()
-    .map((name) => ({ name, number: name.slice(0, 2) }));
+    .filter((name) => pattern.test(name))
+    .sort();
 }
 
 /** The levels from the first one to this one. */
 export function levelsUpTo(level: Level): Level[] {
-  return allLevels().filter(({ number }) => number <= level.number);
+  const before = allLevels().filter(({ number }) => level.bonus || number < level.number);
+  return [...before, level];
 }
 
-/** The level that somebody means by `level-05`, `05`, `5`, `uts-namespace` or `05-uts-namespace`; null where none. */
-export function findLevel(asked: string, levels = allLevels()): Level | null {
+/** The level whose solution this one starts from, and the one that follows; null where there is none. */
+export function neighbours(level: Level): { before: Level | null; next: Level | null } {
+  const numbered = allLevels();
+  if (level.bonus) return { before: numbered.at(-1) ?? null, next: null };
+  const index = numbered.findIndex(({ name }) => name === level.name);
+  return { before: numbered[index - 1] ?? null, next: numbered[index + 1] ?? null };
+}
+
+/**
+ * The level that somebody means by `level-05`, `05`, `5`, `uts-namespace` or `05-uts-namespace`, and by `bonus-network`
+ * or `network`; null where none.
+ */
+export function findLevel(asked: string, levels = [...allLevels(), ...bonusLevels()]): Level | null {
   const word = asked
     .toLowerCase()
     .replace(/^levels?[-_/]?/, '')
@@ -33,12 +55,12 @@ export function findLevel(asked: string, levels = allLevels()): Level | null {
   if (/^\d{1,2}$/.test(word)) {
     return levels.find(({ number }) => number === word.padStart(2, '0')) ?? null;
   }
-  return levels.find(({ name }) => name === word || name.slice(3) === word) ?? null;
+  return levels.find(({ name }) => name === word || name.replace(/^(?:\d\d|bonus)-/, '') === word) ?? null;
 }
 
-/** How the level is called on the command line: `level-05`. */
+/** How the level is called on the command line: `level-05`, `bonus-network`. */
 export function spoken(level: Level): string {
-  return `level-${level.number}`;
+  return level.bonus ? level.name : `level-${level.number}`;
 }
 
 /** A file of the level: its lesson, skeleton, grader or hints. */

@@ -2,13 +2,13 @@
 // right diagnosis. And: another correct program passes.
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { allLevels, skeletonFile, solutionFile, spoken } from '../../workshop/levels.ts';
+import { allLevels, bonusLevels, neighbours, skeletonFile, solutionFile, spoken } from '../../workshop/levels.ts';
 import { check, checkJson } from './check.ts';
 import { gradeMistake, mistakesOf, notHere } from './mistakes.ts';
 
 const here = import.meta.dirname;
 
-describe.for(allLevels())('$name', (level) => {
+describe.for([...allLevels(), ...bonusLevels()])('$name', (level) => {
   test('the solution passes', async () => {
     const result = await checkJson(spoken(level), '--solution');
     expect(result.checks.filter(({ status }) => status !== 'passed')).toEqual([]);
@@ -16,20 +16,20 @@ describe.for(allLevels())('$name', (level) => {
   });
 
   test('the untouched skeleton fails, and names the first step', async () => {
-    const { stdout, exitCode } = await check(level.number, '--file', skeletonFile(level), '--plain');
+    const { stdout, exitCode } = await check(spoken(level), '--file', skeletonFile(level), '--plain');
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(/Your next step is TODO 1\.\n\nopen +\S+\.ts:\d+\ndo /);
   });
 
   test('the solution of the level before fails', async () => {
-    const before = allLevels()[allLevels().findIndex(({ name }) => name === level.name) - 1];
-    if (before === undefined) return;
-    const result = await checkJson(level.number, '--file', solutionFile(before));
+    const { before } = neighbours(level);
+    if (before === null) return;
+    const result = await checkJson(spoken(level), '--file', solutionFile(before));
     expect(result.checks.find(({ status }) => status === 'failed')?.id).toBe(`${level.number}.1`);
   });
 
   test('another correct program passes', async () => {
-    const result = await checkJson(level.number, '--file', path.join(here, 'alternatives', `${level.name}.ts`));
+    const result = await checkJson(spoken(level), '--file', path.join(here, 'alternatives', `${level.name}.ts`));
     expect(result.checks.filter(({ status }) => status !== 'passed')).toEqual([]);
   });
 

@@ -4,14 +4,14 @@ import { isDeepStrictEqual } from 'node:util';
 import chalk from 'chalk';
 import Table from 'cli-table3';
 import pLimit from 'p-limit';
-import { allLevels, findLevel } from '../../workshop/levels.ts';
+import { allLevels, bonusLevels, findLevel } from '../../workshop/levels.ts';
 import { gradeMistake, mistakesOf, notHere, type Verdict } from './mistakes.ts';
 
 /** Programs that are graded at a time. */
 const CONCURRENT = 2;
 
 const asked = process.argv.slice(2);
-const wanted = allLevels().flatMap((level) =>
+const wanted = [...allLevels(), ...bonusLevels()].flatMap((level) =>
   mistakesOf(level.name)
     .filter(
       ({ name }) => asked.length === 0 || asked.some((word) => name === word || findLevel(word)?.name === level.name),

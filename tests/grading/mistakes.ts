@@ -14,7 +14,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { applyPatch } from 'diff';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
-import { findLevel, type Level, solutionFile } from '../../workshop/levels.ts';
+import { findLevel, type Level, solutionFile, spoken } from '../../workshop/levels.ts';
 import { checkJson } from './check.ts';
 
 const folder = path.join(import.meta.dirname, 'mistakes');
@@ -78,7 +78,7 @@ export async function gradeMistake(level: Level, mistake: Mistake): Promise<{ ex
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-mistake-'));
   try {
     const file = writeProgram(mistake, directory);
-    const { checks } = await checkJson(level.number, '--file', file);
+    const { checks } = await checkJson(spoken(level), '--file', file);
     const failed = checks.filter(({ status }) => status === 'failed');
     const at = failed[0]?.at ?? null;
     return {

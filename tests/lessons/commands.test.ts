@@ -4,12 +4,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
-import { allLevels, findLevel, type Level, levelFile, solutionFile } from '../../workshop/levels.ts';
+import { allLevels, bonusLevels, findLevel, type Level, levelFile, solutionFile } from '../../workshop/levels.ts';
 import { workshopRoot } from '../../workshop/paths.ts';
 import { readMistake, writeProgram } from '../grading/mistakes.ts';
 import { commandsOf, type LessonCommand, matches } from './commands.ts';
 
-describe.for(allLevels())('the lesson of $name', (level) => {
+describe.for([...allLevels(), ...bonusLevels()])('the lesson of $name', (level) => {
   const commands = commandsOf(fs.readFileSync(levelFile(level, 'README.md'), 'utf8'));
 
   test.for(commands)('line $line: $command', async (command) => {
@@ -45,11 +45,11 @@ function inPlaceOfStudent({ command, mistake, added }: LessonCommand, own: Level
   const fileFor = (level: string): string => wrong ?? solutionFile(findLevel(level)!);
   return command
     .replace(
-      /(npm run (?:-\S+ )*box -- (level-\d\d) )(?!--)/g,
+      /(npm run (?:-\S+ )*box -- (level-\d\d|bonus-[a-z]+) )(?!--)/g,
       (_all, head: string, level: string) => `${head}--file ${fileFor(level)} `,
     )
     .replace(
-      /(npm run (?:-\S+ )*check (level-\d\d))(?! --)/g,
+      /(npm run (?:-\S+ )*check (level-\d\d|bonus-[a-z]+))(?! --)/g,
       (_all, head: string, level: string) => `${head} -- --file ${fileFor(level)}`,
     )
     .replace(/(npm run (?:-\S+ )*(?:hint|progress)\b)/g, 'BOXWRIGHT_PROGRESS=/dev/null $1');

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { allLevels, findLevel, type Level, levelFile, solutionFile } from '../levels.ts';
+import { allLevels, bonusLevels, findLevel, type Level, levelFile, solutionFile } from '../levels.ts';
 import { ProgressUnusable } from '../progress.ts';
 
 /** How commands end. 3 and 4 are no verdict: they never touch progress. */
@@ -58,7 +58,7 @@ export function options<const Config extends ParseArgsConfig>(config: Config): R
 export function levelNamed(asked: string): Level {
   const level = findLevel(asked);
   if (level !== null) return level;
-  const names = allLevels().map(({ name }) => name);
+  const names = [...allLevels(), ...bonusLevels()].map(({ name }) => name);
   throw new UsageError(`there is no level "${asked}"; there are ${names.join(', ')}`);
 }
 

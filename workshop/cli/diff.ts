@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import chalk from 'chalk';
 import { createTwoFilesPatch } from 'diff';
-import { levelFile, solutionFile } from '../levels.ts';
+import { levelFile, solutionFile, spoken } from '../levels.ts';
 import { currentLevel, readProgress } from '../progress.ts';
 import { command, exitStatus, levelNamed, options, UsageError } from './command.ts';
 
@@ -25,7 +25,7 @@ async function main(argv: string[]): Promise<number> {
   const progress = readProgress();
   const level = positionals[0] === undefined ? currentLevel(progress) : levelNamed(positionals[0]);
   if (progress.levels[level.name] === undefined && values.yes !== true && !(await agrees(level.name))) {
-    process.stdout.write(`A hint shows less: npm run hint level-${level.number}\n`);
+    process.stdout.write(`A hint shows less: npm run hint ${spoken(level)}\n`);
     return exitStatus.passed;
   }
   const [yours, reference] = await Promise.all([

@@ -1,14 +1,15 @@
 // npm run progress: one screen of what has passed, and when.
 import fs from 'node:fs';
 import chalk from 'chalk';
-import { allLevels, levelFile, spoken } from '../levels.ts';
+import { allLevels, bonusLevels, levelFile, spoken } from '../levels.ts';
 import { checksOf } from '../checks.ts';
 import { currentLevel, progressFile, readProgress } from '../progress.ts';
 import { command, exitStatus, options, UsageError } from './command.ts';
 
 const help = `Usage: npm run progress [-- options]
 
-Shows the levels, their checks, and when each level passed.
+Shows the levels, their checks, and when each level passed. The bonus levels
+stand apart: they come after the numbered ones, in any order.
 
   --json   the same as JSON
 
@@ -23,8 +24,9 @@ async function main(argv: string[]): Promise<number> {
   });
   if (positionals.length > 0) throw new UsageError('progress takes no words, it shows all levels');
   const progress = readProgress();
-  const levels = allLevels().map((level) => ({
+  const levels = [...allLevels(), ...bonusLevels()].map((level) => ({
     level: level.name,
+    bonus: level.bonus,
     passedAt: progress.levels[level.name] ?? null,
     checks: checksOf(fs.readFileSync(levelFile(level, 'grade.test.ts'), 'utf8')).map(({ id, title }) => ({
       id,
@@ -38,7 +40,8 @@ async function main(argv: string[]): Promise<number> {
     return exitStatus.passed;
   }
   const current = currentLevel(progress);
-  for (const { level, passedAt, checks } of levels) {
+  for (const [index, { level, bonus, passedAt, checks }] of levels.entries()) {
+    if (bonus && !levels[index - 1]!.bonus) process.stdout.write('\n  to go on with, in any order\n');
     const passed = checks.filter((check) => check.passedAt !== null).length;
     const marks = checks.map((check) => (check.passedAt === null ? '·' : chalk.green('✓'))).join('');
     const when = passedAt === null ? '' : chalk.dim(`passed ${passedAt.slice(0, 16).replace('T', ' ')}`);
@@ -47,8 +50,8 @@ async function main(argv: string[]): Promise<number> {
       `${here} ${level.padEnd(22)} ${`${passed}/${checks.length}`.padStart(5)}  ${marks}  ${when}\n`,
     );
   }
-  const done = levels.every(({ passedAt }) => passedAt !== null);
-  const next = done ? 'All levels have passed.' : `Go on: npm run check ${spoken(current)}`;
+  const done = levels.every(({ bonus, passedAt }) => bonus || passedAt !== null);
+  const next = done ? 'All numbered levels have passed.' : `Go on: npm run check ${spoken(current)}`;
   process.stdout.write(`\n${next}\n${chalk.dim(`kept in ${progressFile}`)}\n`);
   return exitStatus.passed;
 }

@@ -5,7 +5,7 @@ import { emitKeypressEvents, type Key } from 'node:readline';
 import chalk from 'chalk';
 import { watch } from 'chokidar';
 import { explaining, openSession, shown } from '../grading/session.ts';
-import { allLevels, type Level, levelFile, spoken } from '../levels.ts';
+import { type Level, levelFile, neighbours, spoken } from '../levels.ts';
 import { workshopRoot } from '../paths.ts';
 import { currentLevel } from '../progress.ts';
 import { becomeRoot, command, exitStatus, levelNamed, options, UsageError } from './command.ts';
@@ -73,9 +73,8 @@ async function main(argv: string[]): Promise<number> {
     if (key === 'h') return run('hint', [spoken(level)]);
     if (key === 'd') return run('diff', [spoken(level)]);
     if (key !== 'n') return;
-    const levels = allLevels();
-    const next = levels[levels.findIndex(({ name }) => name === level.name) + 1];
-    if (next === undefined) process.stdout.write('That is the last level.\n');
+    const { next } = neighbours(level);
+    if (next === null) process.stdout.write('That is the last level.\n');
     else look(next).catch(fail);
   });
   try {

@@ -1,6 +1,6 @@
 // Grading as a command does it: the machine made ready, the verdict shown and kept, and nothing left on a signal.
 import { endOnSignals, exitStatus, needBusybox, withoutTestbed } from '../cli/command.ts';
-import { allLevels, type Level, spoken } from '../levels.ts';
+import { type Level, neighbours, spoken } from '../levels.ts';
 import { ProgressUnusable, recordResult } from '../progress.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { GraderFault, openGrader } from './grader.ts';
@@ -53,12 +53,11 @@ export async function openSession({ yes }: { yes: boolean }): Promise<GradingSes
 /** A verdict as a person reads it on this terminal. */
 export async function shown(level: Level, result: GradeResult, plain: boolean): Promise<string> {
   const { report } = await import('./report.ts');
-  const levels = allLevels();
-  const next = levels[levels.findIndex(({ name }) => name === level.name) + 1];
+  const { next } = neighbours(level);
   const style = { plain: plain || process.env['NO_COLOR'] !== undefined, columns: process.stdout.columns ?? 80 };
   return report(result, style, {
     command: `npm run check ${spoken(level)}`,
-    nextLevel: next === undefined ? null : spoken(next),
+    nextLevel: next === null ? null : spoken(next),
     lesson: `levels/${level.name}/README.md`,
     file: `levels/${level.name}/box.ts`,
   });

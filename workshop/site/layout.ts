@@ -64,9 +64,10 @@ function navigation(here: Page, pages: readonly Page[]): string {
     .join('\n');
 }
 
-/** "Level 01: a root directory of its own" without its first word, which the heading above says. */
+/** "Level 01: a root directory of its own" or "Bonus: …" without its first word, which the heading above says. */
 function short({ title }: Page): string {
-  const [, number, rest] = /^Level (\d\d): (.*)$/.exec(title) ?? [];
+  const [, number, rest] = /^(?:Level (\d\d)|Bonus): (.*)$/.exec(title) ?? [];
+  if (rest !== undefined && number === undefined) return escape(rest);
   return number === undefined ? escape(title) : `<span class="number">${number}</span> ${escape(rest!)}`;
 }
 

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type CheckName, checksOf } from '../checks.ts';
 import { errnoMeanings } from '../errno.ts';
-import { allLevels, levelFile } from '../levels.ts';
+import { allLevels, bonusLevels, levelFile } from '../levels.ts';
 import { workshopRoot } from '../paths.ts';
 import { linuxReference } from './linux-reference.ts';
 
@@ -11,7 +11,7 @@ import { linuxReference } from './linux-reference.ts';
 export type Source = {
   /** Its file in the site: `lesson-01-chroot.html`. The site is flat, so that links work from file:// as well. */
   file: string;
-  section: 'Start' | 'Lessons' | 'Your machine' | 'Handbook' | 'Reference';
+  section: 'Start' | 'Lessons' | 'Bonus lessons' | 'Your machine' | 'Handbook' | 'Reference';
   /** Where its text comes from, relative to the checkout: links in it are relative to that. */
   origin: string;
   markdown: string;
@@ -40,12 +40,12 @@ const handbookOrder = [
 
 /** All pages, in reading order. @throws Error naming a lesson without the heading under which its checks go */
 export function sources(): Source[] {
-  const lessons = allLevels().map((level): Source => {
+  const lessons = [...allLevels(), ...bonusLevels()].map((level): Source => {
     const origin = `levels/${level.name}/README.md`;
     const checks = checksOf(fs.readFileSync(levelFile(level, 'grade.test.ts'), 'utf8'));
     return {
       file: `lesson-${level.name}.html`,
-      section: 'Lessons',
+      section: level.bonus ? 'Bonus lessons' : 'Lessons',
       origin,
       markdown: withChecks(read(origin), origin, checks),
     };
