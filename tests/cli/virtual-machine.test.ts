@@ -18,6 +18,7 @@ esac
 const ssh = `#!/bin/sh
 grep -q '^Host default' "$2" && [ -e "$FAKES/running" ] || exit 255
 for command; do :; done
+echo "$*" | grep -o -- '-L [^ ]*' >> "$FAKES/forwarded"
 exec sh -c "$(printf '%s' "$command" | sed "s#/vagrant#$CHECKOUT#g")"
 `;
 const sudo = `#!/bin/sh
@@ -62,6 +63,7 @@ beforeEach(() => {
   write('bin/VBoxManage', '#!/bin/sh\n');
   write('checkout/workshop/cli/check.ts', check);
   write('checkout/workshop/cli/doctor.ts', check);
+  write('checkout/workshop/cli/docs.ts', check);
   write('checkout/status', '0');
   write('running', '');
   write('checkout/.vagrant/machines/default/virtualbox/id', '1');
@@ -88,6 +90,23 @@ test('words, variables and the exit status come through, and the first line says
   expect(JSON.parse(result.stdout)).toEqual({ words, BOXWRIGHT_WHERE: 'here', NO_COLOR: '1', cwd: checkout });
   expect(result.exitCode).toBe(7);
   expect(result.stderr).toBe('In the virtual machine:');
+});
+
+test.for([
+  [['docs'], '-L 127.0.0.1:8484:127.0.0.1:8484\n'],
+  [['docs', '--port', '9000'], '-L 127.0.0.1:9000:127.0.0.1:9000\n'],
+  [['docs', '--port=9001'], '-L 127.0.0.1:9001:127.0.0.1:9001\n'],
+  [['docs', '--build'], ''],
+  [['check'], ''],
+] as const)('%s: a port that it serves pages on is this one’s', async ([words, forwarded]) => {
+  await start([...words], { BOXWRIGHT_WHERE: 'vm' });
+  expect(fs.readFileSync(path.join(home, 'forwarded'), 'utf8')).toBe(forwarded);
+});
+
+test('docs on a port that nobody knows before', async () => {
+  const result = await start(['docs', '--port', '0'], { BOXWRIGHT_WHERE: 'vm' });
+  expect(result).toMatchObject({ exitCode: 2, stdout: '' });
+  expect(result.stderr).toContain('name a port');
 });
 
 test('status 255 is the command’s own, where the machine answers', async () => {

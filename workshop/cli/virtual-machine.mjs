@@ -15,6 +15,8 @@ const guestCheckout = '/vagrant';
 /** As workshop/cli/command.ts has them. */
 const USAGE = 2;
 const NOT_READY = 3;
+/** As workshop/cli/docs.ts has it. */
+const DOCS_PORT = 8484;
 /** How ssh ends when there is no connection; a command may end so, too. */
 const SSH_FAILED = 255;
 /** Of both sides each has its own. */
@@ -75,10 +77,25 @@ async function runInVirtualMachine(name, words, variables = {}) {
   const machine = await connect();
   machine.push();
   const watcher = name === 'watch' && machine.isCopy ? pushChanges(machine) : undefined;
-  const status = await machine.run(remoteCommand(name, translated.words, variables), terminal);
+  const status = await machine.run(remoteCommand(name, translated.words, variables), terminal, servedPort(name, words));
   watcher?.close();
   machine.pull(translated.written);
   return status;
+}
+
+/**
+ * The port that a command in the machine serves pages on, so that the address it prints is right here, too.
+ *
+ * @param {string} name
+ * @param {string[]} words
+ * @returns {number | undefined}
+ */
+function servedPort(name, words) {
+  if (name !== 'docs' || words.some((word) => ['--build', '--help', '-h'].includes(word))) return undefined;
+  const [, value = words[words.indexOf('--port') + 1]] = /^--port=(.*)$/m.exec(words.join('\n')) ?? [];
+  const port = words.some((word) => /^--port\b/.test(word)) ? Number(value) : DOCS_PORT;
+  if (port === 0) throw new UsageError('--port 0 is not for the virtual machine: name a port, which is brought here');
+  return Number.isInteger(port) && port <= 65_535 ? port : undefined;
 }
 
 /**
@@ -195,7 +212,7 @@ function sshConfigFile() {
  *   answers(): boolean,
  *   push(folder?: string): void,
  *   pull(written: string[]): void,
- *   run(command: string, terminal: boolean): Promise<number>,
+ *   run(command: string, terminal: boolean, port?: number): Promise<number>,
  * }} Machine
  */
 
@@ -206,10 +223,15 @@ function machine(sshConfig) {
   const sshOptions = ['-F', sshConfigFile(), '-o', 'ConnectTimeout=10'];
   const isCopy = syncedBy() === 'rsync';
 
-  /** @param {string} command @param {boolean} terminal @returns {[string, string[]]} */
-  function words(command, terminal) {
-    if (hasSsh) return ['ssh', [...sshOptions, terminal ? '-t' : '-T', host, '--', command]];
-    return ['vagrant', ['ssh', terminal ? '--tty' : '--no-tty', '--command', command]];
+  /**
+   * @param {string} command
+   * @param {boolean} terminal
+   * @param {string[]} options of ssh, besides those that lead there
+   * @returns {[string, string[]]}
+   */
+  function words(command, terminal, options = []) {
+    if (hasSsh) return ['ssh', [...sshOptions, ...options, terminal ? '-t' : '-T', host, '--', command]];
+    return ['vagrant', ['ssh', terminal ? '--tty' : '--no-tty', '--command', command, '--', ...options]];
   }
 
   /** @param {string} command @returns {string | undefined} what it wrote; undefined where it failed */
@@ -268,12 +290,18 @@ function machine(sshConfig) {
       }
     },
 
-    /** @param {string} command @param {boolean} terminal @returns {Promise<number>} its exit status */
-    async run(command, terminal) {
+    /**
+     * @param {string} command
+     * @param {boolean} terminal
+     * @param {number} [port] of the machine, which is this one's for as long as the command runs
+     * @returns {Promise<number>} its exit status
+     */
+    async run(command, terminal, port) {
       const pidFile = `/tmp/boxwright-${randomBytes(6).toString('hex')}`;
       // The shell stays, to tell a signal from an exit status; on a terminal Ctrl-C reaches the command by itself.
       const wrapped = `echo $$ > ${pidFile}; trap : INT TERM HUP; ${command}; status=$?; rm -f ${pidFile}; exit $status`;
-      const [program, args] = words(wrapped, terminal);
+      const forward = port === undefined ? [] : ['-L', `127.0.0.1:${port}:127.0.0.1:${port}`];
+      const [program, args] = words(wrapped, terminal, forward);
       const child = spawn(program, args, {
         cwd: checkout,
         stdio: [process.stdin.isTTY && !terminal ? 'ignore' : 'inherit', 'inherit', 'inherit'],
