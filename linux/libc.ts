@@ -22,6 +22,11 @@ export function libc(prototype: string): CFunction {
   return library.func(prototype) as CFunction;
 }
 
+/** Where the bytes of a buffer lie in memory, for structures that point to others. The buffer must be kept alive. */
+export function address(buffer: Buffer): bigint {
+  return koffi.address(buffer);
+}
+
 const strerrorOf = library.func('const char *strerror(int errnum)') as (errnum: number) => string;
 
 /** The number of the last error. Only true right after the call that failed: any other call may change it. See errno(3). */

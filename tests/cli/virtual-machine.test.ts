@@ -74,7 +74,7 @@ beforeEach(() => {
   for (const file of ['start.mjs', 'where.mjs', 'virtual-machine.mjs', 'findings.mjs']) {
     fs.copyFileSync(path.join(workshopRoot, 'workshop', 'cli', file), path.join(checkout, 'workshop', 'cli', file));
   }
-  for (const file of ['compile-cache.ts', 'paths.ts']) {
+  for (const file of ['compile-cache.mjs', 'data-directory.mjs']) {
     fs.copyFileSync(path.join(workshopRoot, 'workshop', file), path.join(checkout, 'workshop', file));
   }
   fs.copyFileSync(path.join(workshopRoot, 'package.json'), path.join(checkout, 'package.json'));

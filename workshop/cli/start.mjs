@@ -22,7 +22,7 @@ if (!commands().includes(name)) {
 } else {
   const file = new URL(`./${name}.ts`, import.meta.url);
   process.argv.splice(1, process.argv.length, fileURLToPath(file), ...words);
-  const { rememberCompiled } = await import('../compile-cache.ts');
+  const { rememberCompiled } = await import('../compile-cache.mjs');
   rememberCompiled();
   const { main } = await import(file.href);
   if (main !== undefined) process.exitCode = await main(words);

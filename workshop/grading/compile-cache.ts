@@ -61,6 +61,7 @@ function describeSources(file: string): Record<string, string> {
   const files = [
     ...fs.readdirSync(linux).map((name) => path.join(linux, name)),
     path.join(workshopRoot, 'workshop', 'paths.ts'),
+    path.join(workshopRoot, 'workshop', 'data-directory.mjs'),
     path.join(import.meta.dirname, 'program-loader.cts'),
     fileURLToPath(import.meta.resolve('tar')),
     ...ours.map((url) => fileURLToPath(url)),

@@ -6,8 +6,7 @@
 // about both in the kernel, whatever is mounted where. It is a guard against mistakes, and against the doors that are
 // best known. It is no wall: root finds others, so programs of strangers belong into a virtual machine.
 import fs from 'node:fs';
-import koffi from 'koffi';
-import { errno, libc, strerror } from '../../linux/libc.ts';
+import { address, errno, libc, strerror } from '../../linux/libc.ts';
 
 /** Capabilities that reach through to the machine, and that no container of this course needs. See capabilities(7). */
 export const forbiddenCapabilities = [
@@ -77,8 +76,8 @@ function attach(directory: string, type: number, place: number, program: Buffer)
   const load = Buffer.alloc(48);
   load.writeUInt32LE(type, 0);
   load.writeUInt32LE(program.length / INSTRUCTION_SIZE, 4);
-  load.writeBigUInt64LE(koffi.address(program), 8);
-  load.writeBigUInt64LE(koffi.address(license), 16);
+  load.writeBigUInt64LE(address(program), 8);
+  load.writeBigUInt64LE(address(license), 16);
   const cgroup = fs.openSync(directory, 'r');
   try {
     const loaded = bpf(BPF_PROG_LOAD, load);
