@@ -5,6 +5,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { GradeResult } from '../../workshop/grading/result.ts';
+import { readMistake, writeProgram } from '../grading/mistakes.ts';
 
 const workshopRoot = path.join(import.meta.dirname, '..', '..');
 const lab = process.env['BOXWRIGHT_TEST_LAB'] ?? '';
@@ -98,6 +100,20 @@ test('from the host, a skeleton fails with status 1, and wrong words with 2', as
   const outside = await run('npm', 'run', 'check', 'level-00', '--', '--file', '/etc/hostname');
   expect(outside.exitCode, outside.all).toBe(2);
 });
+
+test.for(['07-cpu-cgroup/shares-copied', '08-memory-cgroup/sum-as-swap'])(
+  'from the host, %s gets its diagnosis, which is one of cgroup v2',
+  async (name) => {
+    const mistake = readMistake(name);
+    writeProgram(mistake, project);
+    const file = `${path.basename(name)}.ts`;
+    const result = await run('npm', 'run', '--silent', 'check', name.slice(0, 2), '--', '--file', file, '--json');
+    expect(result.exitCode, result.all).toBe(1);
+    const { checks } = JSON.parse(result.stdout) as GradeResult;
+    const failed = checks.find(({ status }) => status === 'failed');
+    expect(failed).toMatchObject({ id: mistake.fails, mistake: mistake.misconception, at: { line: mistake.line } });
+  },
+);
 
 test('what is edited on the host is graded, and the progress comes back', async () => {
   const level = 'levels/00-fork-exec/box.ts';
