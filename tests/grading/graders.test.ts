@@ -3,8 +3,10 @@
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { allLevels, bonusLevels, neighbours, skeletonFile, solutionFile, spoken } from '../../workshop/levels.ts';
+import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import { check, checkJson } from './check.ts';
 import { gradeMistake, mistakesOf, notHere } from './mistakes.ts';
+import { exemplars, wording, wordingFile } from './wording.ts';
 
 const here = import.meta.dirname;
 
@@ -33,10 +35,15 @@ describe.for([...allLevels(), ...bonusLevels()])('$name', (level) => {
     expect(result.checks.filter(({ status }) => status !== 'passed')).toEqual([]);
   });
 
-  test.for(mistakesOf(level.name))('$name fails $fails as $misconception', async (mistake, { skip }) => {
+  const mistakes = mistakesOf(level.name);
+  const exemplary = new Set(exemplars(mistakes).values());
+  test.for(mistakes)('$name fails $fails as $misconception', async (mistake, { skip }) => {
     const reason = notHere(mistake);
     if (reason !== null) skip(reason);
-    const { expected, found } = await gradeMistake(level, mistake);
+    const { expected, found, first } = await gradeMistake(level, mistake);
     expect(found).toEqual(expected);
+    // Evidence names the files of the cgroup version that it was read from.
+    if (!exemplary.has(mistake) || cgroupVersion() !== 'v1') return;
+    await expect(wording(first!, mistake)).toMatchFileSnapshot(wordingFile(level.name, mistake.misconception!));
   });
 });

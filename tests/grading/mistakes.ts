@@ -14,6 +14,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { applyPatch } from 'diff';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
+import type { CheckResult } from '../../workshop/grading/result.ts';
 import { findLevel, type Level, solutionFile, spoken } from '../../workshop/levels.ts';
 import { checkJson } from './check.ts';
 
@@ -73,8 +74,11 @@ export function notHere({ cgroup }: Mistake): string | null {
 /** What a report must say of a wrong program, or says: the checks that fail, and what is said of the first. */
 export type Verdict = { fails: string[]; misconception: string | null; line: number | null };
 
-/** Grades a wrong program of a level. */
-export async function gradeMistake(level: Level, mistake: Mistake): Promise<{ expected: Verdict; found: Verdict }> {
+/** Grades a wrong program of a level. `first` is the first check that failed. */
+export async function gradeMistake(
+  level: Level,
+  mistake: Mistake,
+): Promise<{ expected: Verdict; found: Verdict; first: CheckResult | undefined }> {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-mistake-'));
   try {
     const file = writeProgram(mistake, directory);
@@ -92,6 +96,7 @@ export async function gradeMistake(level: Level, mistake: Mistake): Promise<{ ex
         misconception: failed[0]?.mistake ?? null,
         line: at?.file === file ? at.line : null,
       },
+      first: failed[0],
     };
   } finally {
     fs.rmSync(directory, { recursive: true });
