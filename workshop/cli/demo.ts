@@ -13,7 +13,16 @@ import { fileOf } from '../grading/run-grader.ts';
 import type { Target } from '../grading/result.ts';
 import { type Level, spoken } from '../levels.ts';
 import { currentLevel, readProgress } from '../progress.ts';
-import { becomeRoot, command, exitStatus, levelNamed, options, UsageError, withoutTestbed } from './command.ts';
+import {
+  becomeRoot,
+  boxFile,
+  command,
+  exitStatus,
+  levelNamed,
+  options,
+  UsageError,
+  withoutTestbed,
+} from './command.ts';
 
 const help = `Usage: npm run demo [level] [-- options]
 
@@ -23,6 +32,7 @@ host sees it and as the container does. Then the grader checks what was shown.
 Without a level: the first one that has not passed yet.
 
   --mine           your own box.ts in place of the reference
+  --file PATH      a box.ts from anywhere
   --pause          wait for a key at each step; so it is on a terminal anyway
   --auto SECONDS   go on by itself after so many seconds
 
@@ -34,10 +44,10 @@ Exit status: 0 ended well or with q, 1 a check failed, 2 wrong usage, 3 this
 machine is not ready, 4 the workshop itself broke, 130 interrupted.
 `;
 
-type Asked = { level: Level; target: Target; seconds: number | null; pause: boolean };
+type Asked = { level: Level; target: Target; file: string; seconds: number | null; pause: boolean };
 
 async function main(argv: string[]): Promise<number> {
-  const { level, target, seconds, pause } = parse(argv);
+  const { level, target, file, seconds, pause } = parse(argv);
   if (target === 'student') readProgress();
   becomeRoot();
   const isTerminal = process.stdout.isTTY === true;
@@ -46,13 +56,13 @@ async function main(argv: string[]): Promise<number> {
   // First: it is what ends this command on Ctrl-C, and its handlers are called in the order of their coming.
   using stage = openStage(isTerminal && (hasKeys || seconds !== null), hasKeys);
   await using session = await openSession({ yes: false });
-  const file = fileOf(level, target);
   await fillCompileCache(file);
-  if (!(await play(stage, level, file, target, seconds))) return exitStatus.passed;
+  const wasWhole = await play(stage, level, file, target, seconds);
   stage.close();
-  const whose = target === 'student' ? 'your box.ts' : 'the reference';
+  if (!wasWhole) return exitStatus.passed;
+  const whose = { student: 'your box.ts', solution: 'the reference', file }[target];
   process.stdout.write(`\nWhat the grader says of ${whose}, ${spoken(level)}:\n\n`);
-  const result = await session.grade({ level, target });
+  const result = await session.grade({ level, target, ...(target === 'file' && { file }) });
   process.stdout.write(await shown(level, result, false));
   return result.passed ? exitStatus.passed : exitStatus.failed;
 }
@@ -61,15 +71,27 @@ function parse(argv: string[]): Asked {
   const { values, positionals } = options({
     args: argv,
     allowPositionals: true,
-    options: { mine: { type: 'boolean' }, pause: { type: 'boolean' }, auto: { type: 'string' } },
+    options: {
+      mine: { type: 'boolean' },
+      file: { type: 'string' },
+      pause: { type: 'boolean' },
+      auto: { type: 'string' },
+    },
   });
   if (positionals.length > 1) throw new UsageError('demo takes one level');
   if (values.pause && values.auto !== undefined) {
     throw new UsageError('--pause and --auto exclude each other: who goes on, you or the clock?');
   }
+  if (values.mine && values.file !== undefined) {
+    throw new UsageError('--mine and --file exclude each other: which box.ts is meant?');
+  }
+  const named = values.file === undefined ? undefined : boxFile(values.file);
+  const target: Target = values.mine ? 'student' : named === undefined ? 'solution' : 'file';
+  const level = positionals[0] === undefined ? currentLevel() : levelNamed(positionals[0]);
   return {
-    level: positionals[0] === undefined ? currentLevel() : levelNamed(positionals[0]),
-    target: values.mine ? 'student' : 'solution',
+    level,
+    target,
+    file: named ?? fileOf(level, target),
     seconds: values.auto === undefined ? null : secondsOf(values.auto),
     pause: values.pause === true,
   };
@@ -134,9 +156,12 @@ type Stage = Disposable & {
 const enterScreen = '\u001B[?1049h\u001B[?25l';
 const leaveScreen = '\u001B[?25h\u001B[?1049l';
 
+const keysOf = 'space: on   b: back   n: to what is new   q: quit';
+
 /** Takes the terminal, if there is one that somebody looks at. */
 function openStage(isWatched: boolean, hasKeys: boolean): Stage {
-  let onScreen = false;
+  /** Whether keys are taken; the other screen, and not text on this one; whether a line below the text names the keys. */
+  let [listening, onScreen, hasPrompt] = [false, false, false];
   let redraw: (() => void) | null = null;
   let press: ((key: string) => void) | null = null;
   /** What was pressed while nothing was shown. */
@@ -151,45 +176,68 @@ function openStage(isWatched: boolean, hasKeys: boolean): Stage {
     else press(name);
   }
 
-  function close(): void {
+  function listen(): void {
+    if (listening || !hasKeys) return;
+    listening = true;
+    emitKeypressEvents(process.stdin);
+    process.stdin.setRawMode(true);
+    process.stdin.on('keypress', onKey);
+    process.stdin.resume();
+  }
+
+  function leave(): void {
     if (onScreen) process.stdout.write(leaveScreen);
-    onScreen = false;
+    if (hasPrompt) process.stdout.write('\r\u001B[K');
+    [onScreen, hasPrompt] = [false, false];
+  }
+
+  function close(): void {
+    leave();
     redraw = null;
-    if (!hasKeys) return;
+    if (!listening) return;
+    listening = false;
     process.stdin.off('keypress', onKey);
     process.stdin.setRawMode(false);
     process.stdin.pause();
   }
 
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, close);
-  process.stdout.on('resize', () => redraw?.());
-  if (hasKeys) {
-    emitKeypressEvents(process.stdin);
-    process.stdin.setRawMode(true);
-    process.stdin.on('keypress', onKey);
+  function fits(): boolean {
+    const { columns = 0, rows = 0 } = process.stdout;
+    return isWatched && columns >= smallest.columns && rows >= smallest.rows;
   }
 
-  function draw(scene: Scene, code: ReturnType<typeof codeOf>, at: number, keys: string): void {
-    const { columns = 80, rows = 24 } = process.stdout;
-    const fits = isWatched && columns >= smallest.columns && rows >= smallest.rows;
-    if (!fits) {
-      if (onScreen) process.stdout.write(leaveScreen);
-      onScreen = false;
-      const width = process.stdout.isTTY ? columns : smallest.columns;
-      process.stdout.write(sceneText(scene, code, width, at === 0));
-      return;
-    }
+  function drawScreen(scene: Scene, code: ReturnType<typeof codeOf>): void {
+    const { columns, rows } = process.stdout;
+    if (!onScreen) leave();
     if (!onScreen) process.stdout.write(enterScreen);
     onScreen = true;
-    const lines = screenOf(scene, code, { columns, rows }, keys);
+    const lines = screenOf(scene, code, { columns, rows }, hasKeys ? ` ${keysOf}` : '');
     // Each line is overwritten where it stands, so nothing flickers.
     process.stdout.write('\u001B[H' + lines.map((line) => `${line}\u001B[K`).join('\r\n'));
   }
 
+  function printText(scene: Scene, code: ReturnType<typeof codeOf>, at: number): void {
+    leave();
+    const columns = process.stdout.columns ?? smallest.columns;
+    if (isWatched && at === 0) {
+      const wanted = `From ${smallest.columns} columns and ${smallest.rows} rows on, everything has its place on the screen.`;
+      process.stdout.write(`${wanted}\nThis terminal is smaller: what changes is told line by line.\n`);
+    }
+    process.stdout.write(sceneText(scene, code, columns, at === 0));
+    if (!hasKeys) return;
+    process.stdout.write(keysOf.slice(0, columns - 1));
+    hasPrompt = true;
+  }
+
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, close);
+  process.stdout.on('resize', () => {
+    if (fits() || onScreen) redraw?.();
+  });
+
   return {
     async show(scene, code, at, seconds) {
-      const keys = hasKeys ? ' space: on   b: back   n: to what is new   q: quit' : '';
-      redraw = () => draw(scene, code, at, keys);
+      listen();
+      redraw = () => (fits() ? drawScreen(scene, code) : printText(scene, code, at));
       redraw();
       if (!hasKeys) {
         if (seconds !== null) await delay(seconds * 1000);

@@ -90,8 +90,12 @@ function said(moment: Moment, rows: readonly Row[]): Said {
         summary: '',
         output: linesOf(moment.stdout),
       };
-    case 'ended':
-      return { failed: moment.exitCode !== 0, ...lastWords(moment, endOf(moment)) };
+    case 'ended': {
+      const [, todo, task] = /Error: (TODO \d+): (.*)/.exec(moment.stderr) ?? [];
+      if (todo === undefined) return { failed: moment.exitCode !== 0, ...lastWords(moment, endOf(moment)) };
+      const call = `box.ts has come to ${todo}, which is still to do.`;
+      return { ...usual, call, meaning: `${todo}: ${task}.`, summary: '' };
+    }
     case 'hangs':
       return { failed: true, ...lastWords(moment, 'box.ts does not go on: it neither ends nor makes another call.') };
   }
@@ -108,7 +112,7 @@ function endOf({ exitCode, signal }: { exitCode: number | null; signal: string |
 }
 
 function linesOf(text: string): string[] {
-  return shorten(printable(text))
+  return shorten(printable(text.replaceAll(/file:\/\/\S*\/(levels|solutions)\//g, '$1/')))
     .split('\n')
     .map((line) => line.trimEnd())
     .filter((line) => line !== '');

@@ -24,7 +24,7 @@ export function sceneText(scene: Scene, code: readonly CodeLine[], columns: numb
   for (const line of scene.output) lines.push(...wrap(line, width - 4, '    '));
   const summary = wrap(scene.summary, width - 2, '  ');
   lines.push(...(scene.failed ? summary.map((line) => chalk.red(line)) : summary));
-  const rows = scene.rows.filter((row) => isFirst || hasChanged(row));
+  const rows = scene.rows.filter((row) => (isFirst && scene.number !== null) || hasChanged(row));
   if (rows.length > 0)
     lines.push(...(width < SIDE_BY_SIDE ? stacked(rows, scene, width) : besides(rows, scene, width)));
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
