@@ -42,8 +42,7 @@ export function sceneMaker(level: Level, file: string, newLines: ReadonlySet<num
   return (moment) => {
     if (moment.kind === 'before') number += 1;
     const step = 'step' in moment ? moment.step : null;
-    const place = step?.places.find((one) => one.file === file);
-    const line = place?.line ?? null;
+    const line = step === null ? null : lineOf(step, file);
     const rows = rowsOf(moment);
     return {
       kind: moment.kind,
@@ -85,7 +84,7 @@ function said(moment: Moment, rows: readonly Row[]): Said {
     case 'runs':
       return {
         ...usual,
-        call: 'The command runs. This is the container as it finds it, and this is what it prints:',
+        call: 'The command runs now, in the place that was made for it, and prints:',
         meaning: '',
         summary: '',
         output: linesOf(moment.stdout),
@@ -115,14 +114,26 @@ function linesOf(text: string): string[] {
   return shorten(printable(text.replaceAll(/file:\/\/\S*\/(levels|solutions)\//g, '$1/')))
     .split('\n')
     .map((line) => line.trimEnd())
-    .filter((line) => line !== '');
+    .filter((line) => line !== '' && !ofNode.test(line));
 }
+
+/** What Node says besides the error and the places in the program. */
+const ofNode =
+  /^node:internal|^\s*at .*\bnode:|^\s*at async node:|^\s*(?:\^|triggerUncaughtException\(|code: '\w+'|\}|Node\.js v[\d.]+)\s*$/;
+
+/** What the demo adds to the command, so that there is time to look at it: see `holdStill`. */
+const holding = /\\necho hold-\w+\\nread -r _/;
 
 function callOf({ call, args }: Step): { call: string; meaning: string } {
   return {
-    call: printable(shorten(`${call}(${args.join(', ')})`)).replaceAll('\n', ' '),
+    call: printable(shorten(`${call}(${args.join(', ')})`).replace(holding, '')).replaceAll('\n', ' '),
     meaning: meaningOfCall({ call, args }) ?? '',
   };
+}
+
+/** The line that made the call; null where none of box.ts did, as when the workshop ends a child that threw. */
+function lineOf({ places: [nearest] }: Pick<Step, 'places'>, file: string): number | null {
+  return nearest?.file === file ? nearest.line : null;
 }
 
 /** Functions that a place names at most: the innermost ones. */
@@ -134,14 +145,15 @@ function placeOf({ process, places }: Step, file: string): string {
   const own = places.filter((place) => place.file === file);
   const names = own.flatMap(({ function: name }) => (name === null ? [] : [name]));
   const path = [...new Set(names.toReversed())].slice(-DEPTH).join(' > ');
-  const line = own[0]?.line;
-  return [who, ...(line == null ? [] : [`line ${line}`]), ...(path === '' ? [] : [path])].join(', ');
+  const line = lineOf({ places }, file);
+  if (line === null && own.length > 0) return `${who}, in the workshop's part of it`;
+  return [who, ...(line === null ? [] : [`line ${line}`]), ...(path === '' ? [] : [path])].join(', ');
 }
 
 /** What changed since the step before, although there was no call. */
 function meanwhile(rows: readonly Row[]): string {
   const changed = changedLabels(rows, ['host', 'container']);
-  return changed.length === 0 ? '' : `Since the last step, lines that are no call have changed: ${list(changed)}.`;
+  return changed.length === 0 ? '' : `Since the last step this has changed, too: ${list(changed)}.`;
 }
 
 /** Who sees what the call has done. */

@@ -89,30 +89,26 @@ export async function* moments(testbed: Testbed, file: string, level: Level): As
   let held = false;
   let last: Picture | undefined;
 
+  /** Whether nothing of it can stop any more: box.ts has ended, and so has whatever it has made that stops. */
+  const isOver = (): boolean => hasEnded() && ![...pids.values()].some(isAlive);
+
   /** Waits until the process has come to the next stop, or to rest in some other way. */
   async function settled(name: string): Promise<'stopped' | 'rests' | 'gone'> {
-    for (let sleeps = 0; ;) {
+    const pid = pids.get(name);
+    for (let sleeps = 0; sleeps < AT_REST; await delay(2)) {
       if (stops.has(name)) return 'stopped';
-      const pid = pids.get(name);
-      if (hasEnded() || (pid !== undefined && ['', 'Z', 'X'].includes(processState(pid)))) {
-        // What it wrote last may still be on its way.
-        await delay(2);
-        return stops.has(name) && !hasEnded() ? 'stopped' : 'gone';
-      }
+      if (pid === undefined ? hasEnded() : !isAlive(pid)) return 'gone';
       if (!held && holds()) return 'rests';
-      if (pid !== undefined) {
-        const sleepsIn = processFacts(pid)?.sleepsIn ?? null;
-        if (sleepsIn === SYS_wait4 && stops.size + pids.size > 1) return 'rests';
-        sleeps = sleepsIn === null ? 0 : sleeps + 1;
-        if (sleeps > AT_REST) return 'rests';
-      }
-      await delay(2);
+      const sleepsIn = pid === undefined ? null : (processFacts(pid)?.sleepsIn ?? null);
+      if (sleepsIn === SYS_wait4 && pids.size > 1) return 'rests';
+      sleeps = sleepsIn === null ? 0 : sleeps + 1;
     }
+    return 'rests';
   }
 
   /** Waits until some process has stopped, or nothing will stop any more. */
   async function anyStop(): Promise<void> {
-    while (stops.size === 0 && !hasEnded() && (held || !holds())) await delay(2);
+    while (stops.size === 0 && !isOver() && (held || !holds())) await delay(2);
   }
 
   /** After a fork: waits for the child's first stop, unless it has ended before that. */
@@ -169,12 +165,12 @@ export async function* moments(testbed: Testbed, file: string, level: Level): As
       // The parent goes first: after a fork it goes to sleep in waitpid, as a rule.
       const stopped = [...stops.values()].sort((one, other) => depth(one.process) - depth(other.process))[0];
       if (stopped === undefined) {
-        if (hasEnded()) break;
         if (!held && holds()) {
           held = true;
           yield { kind: 'runs', step: previous ?? null, stdout: printed(), ...(await look()) };
           program.stdin!.end('\n');
         }
+        if (isOver()) break;
         await patience.wait(anyStop());
         continue;
       }

@@ -13,7 +13,7 @@ const LABEL = 16;
 /** The first scene shows the whole picture, the others what changed. */
 export function sceneText(scene: Scene, code: readonly CodeLine[], columns: number, isFirst: boolean): string {
   const width = Math.min(columns, MOST_COLUMNS);
-  const isAnswer = scene.kind === 'after' || scene.kind === 'waits' || scene.kind === 'gone';
+  const isAnswer = ['after', 'waits', 'gone', 'runs'].includes(scene.kind);
   const lines: string[] = [];
   if (!isAnswer) lines.push(...heading(scene, width), ...window(scene, code, width));
   const call = wrap(scene.call, width - 2, '  ');
