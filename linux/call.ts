@@ -1,6 +1,7 @@
 // How every system call of this folder is made: call, read errno at once, trace, throw.
 import { LinuxError } from './error.ts';
 import { type CFunction, errno } from './libc.ts';
+import { stepping, stop } from './step.ts';
 import { record, tracing } from './trace.ts';
 
 /** How an argument is shown in a message and in a trace; `String` and JSON quotes where none is given. */
@@ -20,9 +21,11 @@ export function call(
   caller: (...args: never[]) => unknown,
   shown: readonly Show[] = [],
 ): number {
+  if (stepping) stop('before', name, show(args, shown), caller);
   const result = native(...args);
   const failure = result === -1 ? errno() : 0;
   if (tracing) record(name, show(args, shown), { phase: 'done', result, errno: failure }, caller);
+  if (stepping) stop('after', name, show(args, shown), caller);
   if (failure !== 0) throw failed(name, failure, args, caller, shown);
   return result;
 }

@@ -4,6 +4,7 @@ import { failed, show } from './call.ts';
 import { keepOnlyStandardDescriptors, makeStandardDescriptorsBlocking } from './descriptor.ts';
 import { type CFunction, errno, libc } from './libc.ts';
 import { resetSignals } from './signal.ts';
+import { stepping, stop } from './step.ts';
 import { record, tracing } from './trace.ts';
 
 const nativeExecvp = libc('int execvp(const char *file, const char **argv)');
@@ -50,6 +51,7 @@ function become(
   caller: (...args: never[]) => unknown,
 ): never {
   const args = [file, ...lists];
+  if (stepping) stop('before', name, show(args), caller);
   const undoBlocking = makeStandardDescriptorsBlocking();
   const undoSignals = resetSignals();
   if (tracing) record(name, show(args), { phase: 'begins' }, caller);
@@ -59,6 +61,7 @@ function become(
   undoSignals();
   undoBlocking();
   if (tracing) record(name, show(args), { phase: 'done', result, errno: failure }, caller);
+  if (stepping) stop('after', name, show(args), caller);
   throw failed(name, failure, args, caller);
 }
 

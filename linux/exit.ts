@@ -1,6 +1,7 @@
 // Ending a process. See _exit(2).
 import { whole } from './argument.ts';
 import { libc } from './libc.ts';
+import { stepping, stop } from './step.ts';
 import { record, tracing } from './trace.ts';
 
 const nativeExit = libc('void _exit(int status)');
@@ -17,6 +18,7 @@ export function _exit(status: number): never {
 
 /** _exit with a note for the trace that says why, where the program did not ask for it itself. */
 export function leave(status: number, caller: (...args: never[]) => unknown, note: string | null): never {
+  if (stepping) stop('before', '_exit', [String(status)], caller);
   if (tracing) record('_exit', [String(status)], { phase: 'begins' }, caller, note);
   nativeExit(status);
   throw new Error('_exit returned');

@@ -11,6 +11,7 @@ import { namespaceFlags } from './namespace.ts';
 import { requiredNodeFlags } from './node-flags.ts';
 import { SIGCHLD } from './signal.ts';
 import { describe } from './stack.ts';
+import { stepping, stop } from './step.ts';
 import { becomeChildInTrace, nextChild, record, tracing } from './trace.ts';
 
 // Not imported: see trace.ts.
@@ -96,6 +97,7 @@ function divide(
   shown: string[],
 ): number {
   checkNodeFlags(name);
+  if (stepping) stop('before', name, shown, caller);
   const child = nextChild();
   // Twice: the first call may still allocate (it warms what the second one uses), and what V8 maps is left out of
   // children again. Between the last call and the fork nothing may allocate.
@@ -104,10 +106,12 @@ function divide(
   const pid = native(...args);
   if (pid === 0) {
     becomeChild(child);
+    if (stepping) stop('born', name, shown, caller);
     return 0;
   }
   const failure = pid === -1 ? errno() : 0;
   if (tracing) record(name, shown, { phase: 'done', result: pid, errno: failure }, caller);
+  if (stepping) stop('after', name, shown, caller);
   if (failure !== 0) throw failed(name, failure, shown, caller, shown);
   return pid;
 }

@@ -46,6 +46,11 @@ export const tracing = descriptor !== undefined;
 let lineage = '0';
 let children = 0;
 
+/** Which process of the program this is: see `TraceLine.process`. */
+export function ownName(): string {
+  return lineage;
+}
+
 /** Counts a child that is about to be made, and returns what the trace will call it. */
 export function nextChild(): string {
   children += 1;
@@ -66,7 +71,7 @@ export function record(
   caller: (...args: never[]) => unknown,
   note: string | null = null,
 ): void {
-  if (descriptor === undefined) return;
+  if (!tracing) return;
   const failed = outcome.phase === 'done' && outcome.errno !== 0;
   const line: TraceLine = {
     time: performance.timeOrigin + performance.now(),
@@ -80,30 +85,45 @@ export function record(
     ...callSite(caller),
     note,
   };
+  write(line);
+}
+
+/** Writes a value as one line; false where it cannot be written. */
+export function write(value: unknown): boolean {
   try {
-    fs.writeSync(descriptor, JSON.stringify(line) + '\n');
+    fs.writeSync(descriptor!, JSON.stringify(value) + '\n');
+    return true;
   } catch {
     // The reader has gone, or the program closed the descriptor.
+    return false;
   }
 }
 
+/** A place in a program. */
+export type Place = { file: string; line: number | null; function: string | null };
+
 /** The first place outside this folder on the way to `caller`. */
 function callSite(caller: (...args: never[]) => unknown): Pick<TraceLine, 'file' | 'line'> {
+  const [first] = placesOf(caller);
+  return { file: first?.file ?? null, line: first?.line ?? null };
+}
+
+/** The places outside this folder and Node on the way to `caller`, the nearest first. */
+export function placesOf(caller: (...args: never[]) => unknown): Place[] {
   const prepare = Error.prepareStackTrace;
   const holder: { stack?: NodeJS.CallSite[] } = {};
   Error.prepareStackTrace = (_error, sites) => sites;
   try {
     Error.captureStackTrace(holder, caller);
-    for (const site of holder.stack ?? []) {
+    return (holder.stack ?? []).flatMap((site) => {
       const name = site.getFileName();
-      if (!name || name.startsWith('node:')) continue;
+      if (!name || name.startsWith('node:')) return [];
       const file = name.startsWith('file:') ? fileURLToPath(name) : name;
-      if (!file.startsWith(here)) return { file, line: site.getLineNumber() };
-    }
+      return file.startsWith(here) ? [] : [{ file, line: site.getLineNumber(), function: site.getFunctionName() }];
+    });
   } finally {
     Error.prepareStackTrace = prepare;
   }
-  return { file: null, line: null };
 }
 
 function openTrace(named: string | undefined): number | undefined {

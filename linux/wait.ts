@@ -5,6 +5,7 @@ import { makeStandardDescriptorsBlocking } from './descriptor.ts';
 import { errno, libc } from './libc.ts';
 import { ignore, restore, SIGINT, SIGQUIT } from './signal.ts';
 import { rememberTerminal } from './terminal.ts';
+import { stepping, stop } from './step.ts';
 import { record, tracing } from './trace.ts';
 
 /** waitpid: return at once, with pid 0, where no child has ended. */
@@ -44,7 +45,9 @@ export function waitpid(pid: number, options = 0): ExitStatus {
   const bits = flagBits('waitpid', 'options', options);
   const args = [whole('waitpid', 'pid', pid), bits];
   const shown = [undefined, showFlags(bits, waitFlags)];
-  if (tracing) record('waitpid', [String(pid), shown[1]!], { phase: 'begins' }, waitpid);
+  const printed = [String(pid), shown[1]!];
+  if (stepping) stop('before', 'waitpid', printed, waitpid);
+  if (tracing) record('waitpid', printed, { phase: 'begins' }, waitpid);
 
   const status = [0];
   let result: number;
@@ -56,9 +59,8 @@ export function waitpid(pid: number, options = 0): ExitStatus {
   } while (failure === EINTR);
   afterwards?.();
 
-  if (tracing) {
-    record('waitpid', [String(pid), shown[1]!], { phase: 'done', result, errno: failure }, waitpid);
-  }
+  if (tracing) record('waitpid', printed, { phase: 'done', result, errno: failure }, waitpid);
+  if (stepping) stop('after', 'waitpid', printed, waitpid);
   if (failure !== 0) throw failed('waitpid', failure, args, waitpid, shown);
   return decode(result, status[0]!);
 }

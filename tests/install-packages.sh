@@ -6,8 +6,9 @@ set -eu
 
 case ${1:-tests} in
   tests)
-    # util-linux: sandboxes (unshare, setpriv); tmux: terminals; gcc and libc6-dev: what C says of the constants
-    packages='util-linux tmux gcc libc6-dev'
+    # util-linux: sandboxes (unshare, setpriv); tmux: terminals, with zsh and fish besides bash; gcc and libc6-dev: what C
+    # says of the constants
+    packages='util-linux tmux zsh fish gcc libc6-dev'
 
     # a browser for the site, and letters for it; libcap2-bin, procps, python3: commands of the handbook
     packages="$packages chromium fonts-liberation libcap2-bin procps python3-minimal"

@@ -19,10 +19,12 @@ export type Terminal = Disposable & {
   shows(what: RegExp): Promise<RegExpExecArray>;
   /** All that it shows and has shown. */
   text(options?: { colours: boolean }): string;
+  /** Each row that it shows now. */
+  screen(): string[];
 };
 
-/** Opens a terminal of that many columns. Its shell's prompt is `ready> `. */
-export async function openTerminal(columns = 80): Promise<Terminal> {
+/** Opens a terminal of that size. Its shell's prompt is `ready> `. */
+export async function openTerminal(columns = 80, rows = 50): Promise<Terminal> {
   const socket = `boxwright-test-${randomUUID()}`;
   const tmux = (...words: string[]): string =>
     execFileSync('tmux', ['-L', socket, '-f', '/dev/null', ...words], { encoding: 'utf8' });
@@ -32,7 +34,7 @@ export async function openTerminal(columns = 80): Promise<Terminal> {
     '-x',
     String(columns),
     '-y',
-    '50',
+    String(rows),
     '-c',
     workshopRoot,
     `PS1='ready> ' exec env -u NO_COLOR -u FORCE_COLOR -u CI dash`,
@@ -59,6 +61,9 @@ export async function openTerminal(columns = 80): Promise<Terminal> {
         .split('\n')
         .map((line) => line.trimEnd())
         .join('\n');
+    },
+    screen() {
+      return tmux('capture-pane', '-p').replace(/\n$/, '').split('\n');
     },
     [Symbol.dispose]() {
       tmux('kill-server');

@@ -1,0 +1,261 @@
+// npm run demo [level]: the reference, step by step, with the machine before and after each step.
+import { emitKeypressEvents, type Key } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { codeOf, newLines } from '../demo/code.ts';
+import { type Scene, sceneMaker } from '../demo/scene.ts';
+import { screenOf, smallest } from '../demo/screen.ts';
+import { moments } from '../demo/steps.ts';
+import { sceneText } from '../demo/text.ts';
+import { fillCompileCache } from '../grading/compile-cache.ts';
+import { explaining, openSession, shown } from '../grading/session.ts';
+import { openTestbed } from '../grading/testbed.ts';
+import { fileOf } from '../grading/run-grader.ts';
+import type { Target } from '../grading/result.ts';
+import { type Level, spoken } from '../levels.ts';
+import { currentLevel, readProgress } from '../progress.ts';
+import {
+  becomeRoot,
+  boxFile,
+  command,
+  exitStatus,
+  levelNamed,
+  options,
+  UsageError,
+  withoutTestbed,
+} from './command.ts';
+
+const help = `Usage: npm run demo [level] [-- options]
+
+Runs the reference solution step by step, on a disposable host: the line that
+is about to run, what it means, and the machine before and after it, as the
+host sees it and as the container does. Then the grader checks what was shown.
+Without a level: the first one that has not passed yet.
+
+  --mine           your own box.ts in place of the reference
+  --file PATH      a box.ts from anywhere
+  --pause          wait for a key at each step; so it is on a terminal anyway
+  --auto SECONDS   go on by itself after so many seconds
+
+Keys: space goes on, b goes back to show the step before again, n goes on to
+what is new in this level, q ends. A screen of 100 columns and 30 rows shows
+everything in its place; a smaller one, or a pipe, gets one step after another.
+
+Exit status: 0 ended well or with q, 1 a check failed, 2 wrong usage, 3 this
+machine is not ready, 4 the workshop itself broke, 130 interrupted.
+`;
+
+type Asked = { level: Level; target: Target; file: string; seconds: number | null; pause: boolean };
+
+async function main(argv: string[]): Promise<number> {
+  const { level, target, file, seconds, pause } = parse(argv);
+  if (target === 'student') readProgress();
+  becomeRoot();
+  const isTerminal = process.stdout.isTTY === true;
+  const hasKeys = isTerminal && process.stdin.isTTY === true;
+  if (pause && !hasKeys) throw new UsageError('--pause waits for keys, and there is no terminal');
+  // First: it is what ends this command on Ctrl-C, and its handlers are called in the order of their coming.
+  using stage = openStage(isTerminal && (hasKeys || seconds !== null), hasKeys);
+  await using session = await openSession({ yes: false });
+  await fillCompileCache(file);
+  const wasWhole = await play(stage, level, file, target, seconds);
+  stage.close();
+  if (!wasWhole) return exitStatus.passed;
+  const whose = { student: 'your box.ts', solution: 'the reference', file }[target];
+  process.stdout.write(`\nWhat the grader says of ${whose}, ${spoken(level)}:\n\n`);
+  const result = await session.grade({ level, target, ...(target === 'file' && { file }) });
+  process.stdout.write(await shown(level, result, false));
+  return result.passed ? exitStatus.passed : exitStatus.failed;
+}
+
+function parse(argv: string[]): Asked {
+  const { values, positionals } = options({
+    args: argv,
+    allowPositionals: true,
+    options: {
+      mine: { type: 'boolean' },
+      file: { type: 'string' },
+      pause: { type: 'boolean' },
+      auto: { type: 'string' },
+    },
+  });
+  if (positionals.length > 1) throw new UsageError('demo takes one level');
+  if (values.pause && values.auto !== undefined) {
+    throw new UsageError('--pause and --auto exclude each other: who goes on, you or the clock?');
+  }
+  if (values.mine && values.file !== undefined) {
+    throw new UsageError('--mine and --file exclude each other: which box.ts is meant?');
+  }
+  const named = values.file === undefined ? undefined : boxFile(values.file);
+  const target: Target = values.mine ? 'student' : named === undefined ? 'solution' : 'file';
+  const level = positionals[0] === undefined ? currentLevel() : levelNamed(positionals[0]);
+  return {
+    level,
+    target,
+    file: named ?? fileOf(level, target),
+    seconds: values.auto === undefined ? null : secondsOf(values.auto),
+    pause: values.pause === true,
+  };
+}
+
+function secondsOf(typed: string): number {
+  const seconds = Number(typed);
+  if (!/^\d+(\.\d+)?$/.test(typed) || seconds <= 0 || seconds > 3600) {
+    throw new UsageError(`--auto takes a number of seconds, up to 3600: not "${typed}"`);
+  }
+  return seconds;
+}
+
+/** Shows everything; false where somebody has seen enough. */
+async function play(
+  stage: Stage,
+  level: Level,
+  file: string,
+  target: Target,
+  seconds: number | null,
+): Promise<boolean> {
+  await using testbed = await openTestbed([file]).catch((error: unknown) => {
+    throw withoutTestbed(error);
+  });
+  const fresh = target === 'solution' ? newLines(level) : new Set<number>();
+  const code = codeOf(file);
+  const scene = sceneMaker(level, file, fresh);
+  const coming = moments(testbed, file, level);
+  const seen: Scene[] = [];
+  let at = -1;
+  let skipping = false;
+  for (;;) {
+    if (at < seen.length - 1) {
+      at += 1;
+    } else {
+      const next = await coming.next();
+      if (next.done) return true;
+      seen.push(scene(next.value));
+      at = seen.length - 1;
+    }
+    const now = seen[at]!;
+    if (skipping && now.number !== null && !now.isNew && now.kind !== 'runs') continue;
+    skipping = false;
+    let key = await stage.show(now, code, at, seconds);
+    while (key === 'b') {
+      at = Math.max(0, at - 1);
+      key = await stage.show(seen[at]!, code, at, seconds);
+    }
+    if (key === 'q') return false;
+    skipping = key === 'n';
+  }
+}
+
+type Stage = Disposable & {
+  /** Shows a scene, and comes back with the key that ends it; at once where nobody can press one. */
+  show(scene: Scene, code: ReturnType<typeof codeOf>, at: number, seconds: number | null): Promise<string>;
+  /** Leaves the terminal as it was. */
+  close(): void;
+};
+
+/** The other screen of a terminal, without a cursor. See console_codes(4). */
+const enterScreen = '\u001B[?1049h\u001B[?25l';
+const leaveScreen = '\u001B[?25h\u001B[?1049l';
+
+const keysOf = 'space: on   b: back   n: to what is new   q: quit';
+
+/** Takes the terminal, if there is one that somebody looks at. */
+function openStage(isWatched: boolean, hasKeys: boolean): Stage {
+  /** Whether keys are taken; the other screen, and not text on this one; whether a line below the text names the keys. */
+  let [listening, onScreen, hasPrompt] = [false, false, false];
+  let redraw: (() => void) | null = null;
+  let press: ((key: string) => void) | null = null;
+  /** What was pressed while nothing was shown. */
+  const pressed: string[] = [];
+
+  function onKey(_text: string, key: Key): void {
+    // In raw mode it is no signal any more.
+    if (key.ctrl && key.name === 'c') return void process.kill(process.pid, 'SIGINT');
+    const name = key.name === 'space' || key.name === 'return' || key.name === 'right' ? 'next' : key.name;
+    if (name === undefined || !['next', 'b', 'n', 'q'].includes(name)) return;
+    if (press === null) pressed.push(name);
+    else press(name);
+  }
+
+  function listen(): void {
+    if (listening || !hasKeys) return;
+    listening = true;
+    emitKeypressEvents(process.stdin);
+    process.stdin.setRawMode(true);
+    process.stdin.on('keypress', onKey);
+    process.stdin.resume();
+  }
+
+  function leave(): void {
+    if (onScreen) process.stdout.write(leaveScreen);
+    if (hasPrompt) process.stdout.write('\r\u001B[K');
+    [onScreen, hasPrompt] = [false, false];
+  }
+
+  function close(): void {
+    leave();
+    redraw = null;
+    if (!listening) return;
+    listening = false;
+    process.stdin.off('keypress', onKey);
+    process.stdin.setRawMode(false);
+    process.stdin.pause();
+  }
+
+  function fits(): boolean {
+    const { columns = 0, rows = 0 } = process.stdout;
+    return isWatched && columns >= smallest.columns && rows >= smallest.rows;
+  }
+
+  function drawScreen(scene: Scene, code: ReturnType<typeof codeOf>): void {
+    const { columns, rows } = process.stdout;
+    if (!onScreen) leave();
+    if (!onScreen) process.stdout.write(enterScreen);
+    onScreen = true;
+    const lines = screenOf(scene, code, { columns, rows }, hasKeys ? ` ${keysOf}` : '');
+    // Each line is overwritten where it stands, so nothing flickers.
+    process.stdout.write('\u001B[H' + lines.map((line) => `${line}\u001B[K`).join('\r\n'));
+  }
+
+  function printText(scene: Scene, code: ReturnType<typeof codeOf>, at: number): void {
+    leave();
+    const columns = process.stdout.columns ?? smallest.columns;
+    if (isWatched && at === 0) {
+      const wanted = `From ${smallest.columns} columns and ${smallest.rows} rows on, everything has its place on the screen.`;
+      process.stdout.write(`${wanted}\nThis terminal is smaller: what changes is told line by line.\n`);
+    }
+    process.stdout.write(sceneText(scene, code, columns, at === 0));
+    if (!hasKeys) return;
+    process.stdout.write(keysOf.slice(0, columns - 1));
+    hasPrompt = true;
+  }
+
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, close);
+  process.stdout.on('resize', () => {
+    if (fits() || onScreen) redraw?.();
+  });
+
+  return {
+    async show(scene, code, at, seconds) {
+      listen();
+      redraw = () => (fits() ? drawScreen(scene, code) : printText(scene, code, at));
+      redraw();
+      if (!hasKeys) {
+        if (seconds !== null) await delay(seconds * 1000);
+        return 'next';
+      }
+      const waiting = pressed.shift();
+      if (waiting !== undefined) return waiting;
+      const { promise, resolve } = Promise.withResolvers<string>();
+      press = resolve;
+      const clock = seconds === null ? undefined : setTimeout(() => resolve('next'), seconds * 1000);
+      const key = await promise;
+      clearTimeout(clock);
+      press = null;
+      return key;
+    },
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+await command(help, explaining(main));

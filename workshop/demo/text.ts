@@ -1,0 +1,112 @@
+// Scenes as text, one below the other: for a pipe, and for a terminal that is too small for the screen.
+import chalk from 'chalk';
+import wrapAnsi from 'wrap-ansi';
+import { around, type CodeLine } from './code.ts';
+import type { Line, Row, Scene } from './scene.ts';
+
+/** Columns from which both views fit beside each other. */
+const SIDE_BY_SIDE = 90;
+const MOST_COLUMNS = 100;
+const CODE_LINES = 5;
+const LABEL = 16;
+
+/** The first scene shows the whole picture, the others what changed. */
+export function sceneText(scene: Scene, code: readonly CodeLine[], columns: number, isFirst: boolean): string {
+  const width = Math.min(columns, MOST_COLUMNS);
+  const isAnswer = ['after', 'waits', 'gone', 'runs'].includes(scene.kind);
+  const lines: string[] = [];
+  if (!isAnswer) lines.push(...heading(scene, width), ...window(scene, code, width));
+  const call = wrap(scene.call, width - 2, '  ');
+  lines.push(
+    ...(isAnswer && scene.failed ? call.map((line) => chalk.red(line)) : call.map((line) => chalk.bold(line))),
+  );
+  if (!isAnswer) lines.push(...wrap(scene.meaning, width - 2, '  '));
+  for (const line of scene.output) lines.push(...wrap(line, width - 4, '    '));
+  const summary = wrap(scene.summary, width - 2, '  ');
+  lines.push(...(scene.failed ? summary.map((line) => chalk.red(line)) : summary));
+  const rows = scene.rows.filter((row) => (isFirst && scene.number !== null) || hasChanged(row));
+  if (rows.length > 0)
+    lines.push(...(width < SIDE_BY_SIDE ? stacked(rows, scene, width) : besides(rows, scene, width)));
+  return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
+}
+
+function heading({ number, title, place, isNew }: Scene, width: number): string[] {
+  const what = number === null ? title : `${number}. ${place}${isNew ? ', new in this level' : ''}`;
+  return ['', ...wrap(what, width, '').map((line) => chalk.underline(line))];
+}
+
+function window({ line, kind }: Scene, code: readonly CodeLine[], width: number): string[] {
+  if (line === null || kind === 'ended' || kind === 'hangs') return [];
+  return around(code, line, CODE_LINES).map(({ number, plain, coloured }) => {
+    const gutter = `${number === line ? '>' : ' '} ${String(number).padStart(4)}  `;
+    const room = width - gutter.length;
+    const text = plain.length > room ? `${plain.slice(0, room - 1)}…` : coloured;
+    return number === line ? chalk.bold(gutter + text) : gutter + text;
+  });
+}
+
+function hasChanged({ host, container }: Row): boolean {
+  return [...host, ...container].some(({ change }) => change !== 'same');
+}
+
+function besides(rows: readonly Row[], { columns }: Scene, width: number): string[] {
+  const column = Math.floor((width - 2 - LABEL - 2) / 2);
+  const row = (label: string, host: string, container: string, paint = [plain, plain]): string =>
+    `  ${label.padEnd(LABEL)}${paint[0]!(host.padEnd(column))}  ${paint[1]!(container)}`;
+  return [
+    row('', columns.host, columns.container, [chalk.dim, chalk.dim]),
+    ...rows.flatMap((one) => {
+      const [host, container] = [rendered(one.host, column), rendered(one.container, column)];
+      const height = Math.max(host.length, container.length);
+      return Array.from({ length: height }, (_none, index) =>
+        row(index === 0 ? labelOf(one) : '', host[index]?.text ?? '', container[index]?.text ?? '', [
+          paintOf(host[index]),
+          paintOf(container[index]),
+        ]),
+      );
+    }),
+  ];
+}
+
+function stacked(rows: readonly Row[], { columns }: Scene, width: number): string[] {
+  return rows.flatMap((row) => {
+    const side = (name: string, lines: readonly Line[]): string[] =>
+      lines.length === 0
+        ? []
+        : [chalk.dim(`    ${name}`), ...rendered(lines, width - 6).map((line) => `      ${paintOf(line)(line.text)}`)];
+    return [`  ${labelOf(row)}`, ...side(columns.host, row.host), ...side(columns.container, row.container)];
+  });
+}
+
+function labelOf({ label, kind }: Row): string {
+  return kind === 'namespace' ? `${label} namespace` : label;
+}
+
+type Rendered = { text: string; changed: boolean };
+
+/** With a mark before what changed, which is there also without colours. */
+function rendered(lines: readonly Line[], width: number): Rendered[] {
+  return lines.flatMap(({ change, text, was }) => {
+    const shown = was === undefined ? text : `${was} → ${text}`;
+    const marks = { same: ' ', changed: '*', new: '+', gone: '-' } as const;
+    return wrap(shown, width - 2, '').map((line, index) => ({
+      text: `${index === 0 ? marks[change] : ' '} ${line}`,
+      changed: change !== 'same',
+    }));
+  });
+}
+
+function paintOf(line: Rendered | undefined): (text: string) => string {
+  return line?.changed ? chalk.bold : plain;
+}
+
+function plain(text: string): string {
+  return text;
+}
+
+function wrap(text: string, width: number, indent: string): string[] {
+  if (text === '') return [];
+  return wrapAnsi(text, Math.max(width, 20), { hard: true })
+    .split('\n')
+    .map((line) => indent + line);
+}
