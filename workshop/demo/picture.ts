@@ -6,6 +6,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { findController } from '../cgroup.ts';
 import { type Cgroup, cgroupsAbove, cgroupsFor, cgroupsOn, type ControllerName } from '../grading/cgroups.ts';
+import { hostnameOf } from '../grading/hostname.ts';
 import { isNode } from '../grading/run.ts';
 import { type Mount, mountsOf, namespacesOf, type ProcessFacts, processFacts } from '../grading/processes.ts';
 import type { Testbed } from '../grading/testbed.ts';
@@ -58,13 +59,10 @@ export function observe(testbed: Testbed, level: Level): Observer {
     const hostMounts = mountsOf(testbed.initPid);
     const processes = processesOf(testbed);
     const of = (read: (process: ProcessFacts) => string[]): string[] => (alive === null ? [] : read(alive));
-    const [hostname, ownHostname, ownCgroups] = await Promise.all([
-      testbed.hostnameOf(),
-      alive === null ? '' : testbed.hostnameOf(alive.pid),
-      alive === null || level.number < cgroupsFrom ? {} : cgroupsAsSeenBy(alive.pid),
-    ]);
+    const ownHostname = alive === null ? '' : hostnameOf(alive.pid);
+    const ownCgroups = alive === null || level.number < cgroupsFrom ? {} : await cgroupsAsSeenBy(alive.pid);
     const picture: Fact[] = [
-      { label: 'hostname', kind: 'value', host: [hostname], container: of(() => [ownHostname]) },
+      { label: 'hostname', kind: 'value', host: [hostnameOf(testbed.initPid)], container: of(() => [ownHostname]) },
       ...kinds.map((kind): Fact => ({
         label: kind,
         kind: 'namespace',
