@@ -12,6 +12,8 @@ const LABEL = 15;
 /** Rows of what is said: the call, its meaning, and what happened. */
 const SPOKEN = { call: 2, meaning: 2, summary: 2 } as const;
 const CODE_ROWS = 5;
+/** Rows beyond the fewest with which every list has one for each entry. */
+const FULL_LISTS = 8;
 /** The title, the rule below it and the one below the code, the columns' heads, the keys. */
 const FIXED_ROWS = 5;
 
@@ -25,7 +27,7 @@ export function screenOf(
   const spoken = SPOKEN.call + SPOKEN.meaning + SPOKEN.summary;
   // A larger screen shows more of both; where there is much to tell of the machine, the program makes room.
   const spare = size.rows - FIXED_ROWS - spoken - CODE_ROWS - tableRows(scene.rows);
-  const codeRows = CODE_ROWS + (spare < 0 ? spare : Math.floor(spare / 2));
+  const codeRows = CODE_ROWS + (spare < 0 ? spare : spare - Math.min(Math.ceil(spare / 2), FULL_LISTS));
   const table = size.rows - FIXED_ROWS - spoken - codeRows;
   const width = size.columns;
   return [
@@ -104,7 +106,7 @@ function tableOf(scene: Scene, height: number, width: number): string[] {
   const head = line('', scene.columns.host, scene.columns.container);
   // Rows that are left over go to the lists, which grow: what there is for mounts most of all.
   const spare = Math.max(0, height - tableRows(scene.rows));
-  const forProcesses = Math.min(3, spare);
+  const forProcesses = Math.min(2, spare);
   const heightOf = (row: Row): number =>
     fewest(row) + (row.label === 'processes' ? forProcesses : row.label === 'mounts' ? spare - forProcesses : 0);
   const namespaces = scene.rows.filter(({ kind }) => kind === 'namespace');

@@ -67,7 +67,6 @@ export function processFacts(pid: number): ProcessFacts | null {
   if (status === '') return null;
   const field = (name: string): string => new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1] ?? '';
   const inner = field('NSpid').split(/\s+/).at(-1);
-  const syscall = /^(\d+) /.exec(readFile(`/proc/${pid}/syscall`))?.[1];
   return {
     pid,
     innerPid: Number(inner),
@@ -90,7 +89,7 @@ export function processFacts(pid: number): ProcessFacts | null {
     cgroups: cgroupsOf(pid),
     namespaces: namespacesOf(pid),
     mounts: mountsOf(pid),
-    sleepsIn: syscall === undefined ? null : Number(syscall),
+    sleepsIn: sleepsIn(pid),
     catches: signalsOf(field('SigCgt')),
   };
 }
@@ -129,6 +128,12 @@ export function mountsOf(pid: number): Mount[] {
 export function processState(pid: number): string {
   const stat = readFile(`/proc/${pid}/stat`);
   return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
+}
+
+/** The system call that it sleeps in, by number; null where it is running or has ended. See proc_pid_syscall(5). */
+export function sleepsIn(pid: number): number | null {
+  const number = /^(\d+) /.exec(readFile(`/proc/${pid}/syscall`))?.[1];
+  return number === undefined ? null : Number(number);
 }
 
 /** Its cgroup in each hierarchy, as /proc/PID/cgroup lists them: `4:memory:/a/b`. See cgroups(7). */
