@@ -102,7 +102,6 @@ export function grade(
           return skip();
         }
         const run = of.run!;
-        const typed = reproduce ?? run.scenario.reproduce;
         task.meta.leftovers = leftovers(run);
         const finding = holds(run);
         if (finding === undefined) {
@@ -110,11 +109,13 @@ export function grade(
           task.meta.check = { id, title, status: 'passed' };
           return;
         }
+        const shownIn = finding.seenIn ?? run;
+        const typed = shownIn === run ? (reproduce ?? run.scenario.reproduce) : shownIn.scenario.reproduce;
         task.meta.check = {
           id,
           title,
           status: 'failed',
-          ...diagnose(id, run, finding, misconceptions, why),
+          ...diagnose(id, shownIn, finding, misconceptions, why),
           tried: `run ${typed}`,
           read: man,
           reproduce: `npm run box -- ${spoken(graded)} ${shownBy === undefined ? `run ${typed}` : `host '${shownBy}'`}`,
