@@ -37,6 +37,8 @@ function isNone(value: string): boolean {
   return value === 'max' || Number(value) > 2 ** 60;
 }
 
+/** The file with the counter, of the cgroup above the container's. */
+const counterAbove = /\b(dirname|parent)\b.*(\bfile\b|events|oom)/;
 const sizeLine = /parseInt|parseFloat|\bNumber\(|\*\s*(1024|1000|1e3|units?)|1000\b/;
 const refusalLine = /function memoryLimits|memorySwap ===/;
 
@@ -241,6 +243,15 @@ export const misconceptions: readonly Misconception[] = [
     shows: (run) => run.cgroups.length > 0,
   },
   {
+    slug: 'counter-of-all-containers',
+    checks: ['08.4', '08.5'],
+    line: counterAbove,
+    why: 'On version 2 memory.events of a cgroup counts for all below it as well. The one above the containers remembers what happened to any of them since it was made.',
+    shows: (run, finding) =>
+      /says the same of a container|no word of/.test(finding.actual + finding.expected) &&
+      counterAbove.test(fs.readFileSync(run.file, 'utf8')),
+  },
+  {
     slug: 'line-taken-for-number',
     checks: ['08.4'],
     line: [/(includes|test|match|indexOf)\(.*oom/, /oom/],
@@ -257,7 +268,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'wrong-counter',
     checks: ['08.4'],
-    line: [/under_oom|oom_kill_disable/, /dirname.*(file|events|oom)/, /oom_control|memory\.events/],
+    line: [/under_oom|oom_kill_disable/, counterAbove, /oom_control|memory\.events/],
     why: 'box.ts looks for a number that says that the kernel had to kill, and finds none. It is in the line oom_kill, in the file of the cgroup that the container was in. under_oom is about this moment only, and on version 1 the cgroup above does not count what happens below it.',
     shows: (run) => run.exitCode === 137 && /oom_control|memory\.events/.test(fs.readFileSync(run.file, 'utf8')),
   },
@@ -269,14 +280,6 @@ export const misconceptions: readonly Misconception[] = [
     shows: (run) => run.exitCode === 137,
   },
   {
-    slug: 'counter-of-all-containers',
-    checks: ['08.5'],
-    line: /(dirname|parent).*(oom|events)|(oom|events).*(dirname|parent)/i,
-    why: 'On version 2 memory.events of a cgroup counts for all below it as well. The one above the containers remembers what happened to any of them since it was made.',
-    shows: (run, finding) =>
-      /no word of/.test(finding.expected) && /dirname|parent/.test(lineOf(run, /events|oom_control/)),
-  },
-  {
     slug: 'every-kill-is-oom',
     checks: ['08.5'],
     line: /signal === (9|linux\.SIGKILL)|137|oom/i,
@@ -284,13 +287,3 @@ export const misconceptions: readonly Misconception[] = [
     shows: (_run, finding) => /no word of/.test(finding.expected),
   },
 ];
-
-/** The last line of the program with such words. */
-function lineOf({ file }: Run, words: RegExp): string {
-  return (
-    fs
-      .readFileSync(file, 'utf8')
-      .split('\n')
-      .findLast((line) => words.test(line)) ?? ''
-  );
-}
