@@ -80,6 +80,12 @@ function options({ scenario: { reproduce } }: Run): string {
   return reproduce.replace(/ (sleep 60|true)$/, '');
 }
 
+/** The limits of a run's cgroups while it goes on, seen from the host. */
+function seenOnHost(run: Run): string {
+  const files = ['max', 'swap.max', 'limit_in_bytes', 'memsw.limit_in_bytes'].map((name) => `--include=memory.${name}`);
+  return `box run ${options(run)} sh -c "echo in; sleep 5" | { read in; grep -r . /sys/fs/cgroup ${files.join(' ')}; }`;
+}
+
 /**
  * The cgroups that limit a run's command, from its own one upwards: those of this container, and those that other
  * containers are in, too.
@@ -120,6 +126,7 @@ function showFiles(cgroups: readonly Cgroup[]): string[] {
 
 check('08.1', 'its memory is limited to what was asked for', {
   of: inMegabytes,
+  shownBy: seenOnHost,
   why: 'A cgroup that is limited holds all processes of a container together: what one of them takes, the others cannot have. The limit is a number of bytes in a file of the cgroup.',
   man: 'cgroups(7)',
   holds() {
@@ -155,6 +162,7 @@ function showMembers({ path, controllers, members }: Cgroup): string {
 check('08.2', 'memory and swap together are limited to what was asked for, where the kernel counts swap', {
   of: inMegabytes,
   needs: ['08.1'],
+  shownBy: seenOnHost,
   why: 'A program that may not have more memory may still be moved to the disk. --memory-swap is the sum of both. Version 1 limits the sum, version 2 the swap alone.',
   man: 'cgroups(7)',
   holds() {
@@ -243,6 +251,10 @@ check('08.4', 'a program that takes more is killed, box.ts says why, and the sta
 check('08.5', 'only that container notices, and another SIGKILL is not called lack of memory', {
   of: inMegabytes,
   needs: ['08.4'],
+  shownBy: (run) =>
+    run === inKilobytes.run
+      ? `box run ${options(run)} sleep 60 & until pgrep -x sleep > /dev/null; do sleep 0.1; done; pkill -KILL -x sleep; wait`
+      : seenOnHost(run),
   why: 'The limit belongs to one cgroup: a container beside it goes on. And a command that somebody else killed has not run out of memory, although its status is 137, too.',
   man: 'cgroups(7)',
   holds(run) {

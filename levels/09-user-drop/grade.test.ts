@@ -129,6 +129,7 @@ check('09.3', 'there is no way back to root', {
 check('09.4', 'all that needs root was done before', {
   of: asUser,
   needs: ['09.1'],
+  reproduce: `--user ${uid}:${gid} sh -c 'cat /proc/mounts; ls -l /dev; uname -n; echo > /dev/null; echo > /tmp/mine'`,
   why: 'Namespaces, mounts, devices, cgroups and the hostname need root, so the privileges go last of all. And what a user needs must be there for them: a /dev/null and a /tmp that everybody may write to.',
   man: 'credentials(7)',
   holds(run) {
@@ -216,6 +217,7 @@ function refusal(run: Run, word: string): Finding | undefined {
 check('09.6', 'it still ends with the runtime', {
   of: asUser,
   needs: ['09.1'],
+  shownBy: `box run --user ${uid}:${gid} sleep 60 & until pgrep -x sleep > /dev/null; do sleep 0.1; done; kill -KILL $!; wait; ps -e`,
   why: 'PR_SET_PDEATHSIG asks the kernel to end the command when box.ts dies. The kernel forgets it when the user of a process changes.',
   man: 'PR_SET_PDEATHSIG(2const)',
   holds(run) {
