@@ -1,6 +1,15 @@
 // What must be true of level 07.
 import { grade } from '#grading';
-import { type Cgroup, cgroupPathOf, cgroupPathsOf, cgroupsAbove, cgroupsFor, ownCgroup } from '#grading/cgroups';
+import {
+  type Cgroup,
+  cgroupPathOf,
+  cgroupPathsOf,
+  cgroupsAbove,
+  cgroupsFor,
+  ownCgroup,
+  versionOf,
+} from '#grading/cgroups';
+import { isBetween } from '#grading/cpu-time';
 import { exactWeight } from '#grading/cpu-weight';
 import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/07-cpu-cgroup';
@@ -30,6 +39,9 @@ const failing = scenario(
 
 /** Two containers that are always busy, on one CPU. */
 const shares = { own: 1024, other: 128 };
+const asked = versionOf('cpu') === 2 ? exactWeight(shares.own) / exactWeight(shares.other) : shares.own / shares.other;
+/** Wide: what matters is that neither share is ignored, nor the two exchanged. */
+const fairRatio = [asked / 2, asked * 2] as const;
 const busyWords = [`hold-${randomWord()}`, `hold-${randomWord()}`];
 const busy = (cpuShares: number, holdWord: string): Omit<Scenario, 'meanwhile'> => ({
   args: [
@@ -42,11 +54,15 @@ const busy = (cpuShares: number, holdWord: string): Omit<Scenario, 'meanwhile'> 
   limit: 60,
   reproduce: `--cpu-shares ${cpuShares} sh -c 'while :; do :; done'`,
 });
-const heavy: Scenario = { ...busy(shares.own, busyWords[0]!), meanwhile: 'measure-cpu' };
+const heavy: Scenario = { ...busy(shares.own, busyWords[0]!), meanwhile: 'measure-cpu', cpuRatio: fairRatio };
 // The light one first: the heavy one can still come to its start beside it.
 const light: Scenario = { ...busy(shares.other, busyWords[1]!), meanwhile: heavy };
 scenario(light, tours.tour);
 const competing = scenario(heavy, tours.tour);
+
+/** Who is in which cgroup, seen from the host. */
+const seenOnHost =
+  'box run sh -c "echo in; sleep 5" | { read in; for file in $(find /sys/fs/cgroup -path "*boxwright*" -name cgroup.procs); do echo $file: $(cat $file); done; ps -e; }';
 
 function showFiles({ path, files }: Cgroup): string[] {
   return Object.entries(files)
@@ -61,6 +77,8 @@ function inContainer(run: Run): ProcessFacts[] {
 
 check('07.1', 'each container has a cgroup of its own for the CPU, below one that all share', {
   of: held,
+  reproduce: 'sleep 60',
+  shownBy: seenOnHost,
   why: 'The kernel counts and shares out per cgroup. A container that has none of its own is counted with whoever started it.',
   man: 'cgroups(7)',
   holds(run) {
@@ -122,6 +140,8 @@ check('07.1', 'each container has a cgroup of its own for the CPU, below one tha
 check('07.2', "all of the container's processes are in it, and box.ts is not", {
   of: held,
   needs: ['07.1'],
+  reproduce: 'sleep 60',
+  shownBy: seenOnHost,
   why: 'A cgroup is empty until a process is moved into it. What that process starts afterwards is born there; what it started before stays where it was.',
   man: 'cgroups(7)',
   holds(run) {
@@ -175,6 +195,7 @@ check('07.2', "all of the container's processes are in it, and box.ts is not", {
 check('07.3', 'the container sees its own cgroup as the root', {
   of: held,
   needs: ['07.2'],
+  reproduce: 'cat /proc/self/cgroup',
   why: "Without a cgroup namespace of its own, a container reads in /proc/self/cgroup where it lies on the host, and sees the host's whole tree in every cgroup filesystem that it mounts.",
   man: 'cgroup_namespaces(7)',
   holds(run) {
@@ -203,7 +224,8 @@ check('07.3', 'the container sees its own cgroup as the root', {
 check('07.4', '--cpu-shares is what its cpu.shares say, or its cpu.weight, converted', {
   of: beside,
   needs: ['07.1'],
-  reproduce: `--cpu-shares ${tours.companionShares} sh`,
+  reproduce: `--cpu-shares ${tours.companionShares} sleep 60`,
+  shownBy: `box run --cpu-shares ${tours.companionShares} sh -c "echo in; sleep 5" | { read in; grep -r . /sys/fs/cgroup --include=cpu.shares --include=cpu.weight; }`,
   why: 'v1 has the file cpu.shares, where 1024 is the usual value. v2 has cpu.weight, where it is 100, from 1 to 10000. What is asked for has to be said in the words of the version that the machine has.',
   man: 'cgroups(7)',
   holds(run) {
@@ -246,6 +268,8 @@ check('07.4', '--cpu-shares is what its cpu.shares say, or its cpu.weight, conve
 check('07.5', 'its cgroup is gone afterwards, however it ended', {
   of: held,
   needs: ['07.1'],
+  reproduce: 'true',
+  shownBy: 'box run true; box run no-such-command; find /sys/fs/cgroup -path "*boxwright*" -type d',
   why: 'A cgroup is a directory that the kernel keeps until somebody removes it, with or without processes. Each run that leaves one makes the kernel keep more, until the machine starts again.',
   man: 'rmdir(2)',
   holds(run) {
@@ -294,21 +318,17 @@ check('07.6', 'two busy containers share one CPU as they were asked to', {
   of: competing,
   needs: ['07.2', '07.4'],
   alone: true,
+  shownBy: `taskset -c 0 box run --cpu-shares ${shares.own} md5sum /dev/zero & taskset -c 0 box run --cpu-shares ${shares.other} sha1sum /dev/zero & until [ $(pgrep -c sum$) = 2 ]; do sleep 0.1; done; sleep 5; ps --sort comm -C md5sum,sha1sum -o pcpu,comm`,
   why: 'Shares and weights are compared among the cgroups that lie side by side, below the same one. Only there do they decide who gets how much of a CPU that several want.',
   man: 'cgroups(7)',
   holds(run) {
-    const asked =
-      ownCgroup(run, 'cpu')?.version === 2
-        ? exactWeight(shares.own) / exactWeight(shares.other)
-        : shares.own / shares.other;
     const expected = `${asked.toFixed(1)} times as much CPU time for --cpu-shares ${shares.own} as for ${shares.other}, when both want all of one CPU`;
     if (run.cpuTime === null) {
       return { expected, actual: `the two never ran side by side: ${showEnd(run)}`, evidence: showStderr(run) };
     }
+    if (isBetween(fairRatio, run.cpuTime)) return undefined;
     const { own, others } = run.cpuTime;
     const ratio = own / Math.max(others, 1);
-    // Wide: what matters is that neither is ignored, nor the other way round.
-    if (ratio > asked / 2 && ratio < asked * 2) return undefined;
     return {
       expected,
       actual: `${ratio.toFixed(1)} times as much`,

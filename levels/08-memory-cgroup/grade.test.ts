@@ -1,11 +1,12 @@
 // What must be true of level 08.
 import { grade } from '#grading';
-import { cgroupOf } from '#grading/cgroups';
+import { type Cgroup, cgroupPathOf, cgroupsAbove, cgroupsFor } from '#grading/cgroups';
 import { showEnd, showStderr, type Finding } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/08-memory-cgroup';
 import { pickNumber, randomWord } from '#grading/random';
 import type { Run } from '#grading/run';
 import { holdStill, type Scenario } from '#grading/scenario';
+import { tour } from '#grading/tour';
 
 const { scenario, check } = grade('08-memory-cgroup', misconceptions);
 
@@ -25,15 +26,16 @@ function limited(options: readonly string[], rest: Pick<Scenario, 'meanwhile' | 
   };
 }
 
-// A program that takes all the memory that it can get, beside a container that is none of its business.
+// A program that takes much at once, beside a container that is none of its business. Without a limit it ends soon.
 const greedyLimit = pickNumber(12, 24);
 const greedy = scenario({
-  args: [...image, '--memory', `${greedyLimit}m`, 'tail', '/dev/zero'],
-  reproduce: `--memory ${greedyLimit}m tail /dev/zero`,
+  args: [...image, '--memory', `${greedyLimit}m`, ...'dd if=/dev/zero of=/dev/null bs=200M count=1'.split(' ')],
+  reproduce: `--memory ${greedyLimit}m dd if=/dev/zero of=/dev/null bs=200M count=1`,
 });
 const megabytes = pickNumber(40, 60);
+const withSwap = (megabytes + 60) * MiB;
 const inMegabytes = scenario(
-  limited(['--memory', `${megabytes}m`, '--memory-swap', `${megabytes + 16}M`], {
+  limited(['--memory', `${megabytes}M`, '--memory-swap', `${withSwap}b`], {
     meanwhile: greedy.scenario,
     exits: pickNumber(3, 99),
   }),
@@ -41,8 +43,10 @@ const inMegabytes = scenario(
 const pages = pickNumber(8000, 12_000);
 const inBytes = scenario(limited(['--memory', String(pages * 4096), '--memory-swap', '-1']));
 const kilobytes = 4 * pickNumber(8000, 12_000);
-const inKilobytes = scenario(limited(['--memory', `${kilobytes}K`], { meanwhile: 'kill-command' }));
-const inGigabytes = scenario(limited(['--memory', '1g', '--memory-swap', '3g']));
+const inKilobytes = scenario(limited(['--memory', `${kilobytes}k`], { meanwhile: 'kill-command' }));
+/** A container without any limit. */
+const unlimited = scenario(tour);
+const inGigabytes = scenario(limited(['--memory', '2g', '--memory-swap', '2G']));
 
 const refusals = [
   ['--memory', '5x'],
@@ -60,68 +64,123 @@ const refusals = [
 
 /** What is to be set: of memory, and of memory and swap together, in bytes. */
 const asked = [
-  { of: inMegabytes, memory: megabytes * MiB, total: (megabytes + 16) * MiB },
+  { of: inMegabytes, memory: megabytes * MiB, total: withSwap },
   { of: inBytes, memory: pages * 4096, total: Infinity },
   { of: inKilobytes, memory: kilobytes * 1024, total: 2 * kilobytes * 1024 },
-  { of: inGigabytes, memory: 1024 * MiB, total: 3 * 1024 * MiB },
+  { of: inGigabytes, memory: 2048 * MiB, total: 2048 * MiB },
 ];
 
-/** The memory cgroup of the run's command. */
-function memoryCgroup(run: Run): ReturnType<typeof cgroupOf> {
-  const command = run.during?.commands[0];
-  return command === undefined ? undefined : cgroupOf(command.pid, 'memory', run.during!.host.cgroups);
+const limitFiles = {
+  1: { memory: 'memory.limit_in_bytes', swap: 'memory.memsw.limit_in_bytes' },
+  2: { memory: 'memory.max', swap: 'memory.swap.max' },
+} as const;
+
+/** The options of a run, as they were typed. */
+function options({ scenario: { reproduce } }: Run): string {
+  return reproduce.replace(/ (sleep 60|true)$/, '');
 }
 
-/** A limit in bytes: v1 shows none as a number near 2^63, v2 as a word. */
-function bytes(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  return text === 'max' || Number(text) > 2 ** 60 ? Infinity : Number(text);
+/** The limits of a run's cgroups while it goes on, seen from the host. */
+function seenOnHost(run: Run): string {
+  const files = ['max', 'swap.max', 'limit_in_bytes', 'memsw.limit_in_bytes'].map((name) => `--include=memory.${name}`);
+  return `box run ${options(run)} sh -c "echo in; sleep 5" | { read in; grep -r . /sys/fs/cgroup ${files.join(' ')}; }`;
+}
+
+/**
+ * The cgroups that limit a run's command, from its own one upwards: those of this container, and those that other
+ * containers are in, too.
+ */
+function cgroupsAround(run: Run): { own: Cgroup[]; shared: Cgroup[] } {
+  const command = run.during!.commands[0]!;
+  const others = [inMegabytes, inKilobytes, unlimited].map((one) => one.run!).filter((one) => one !== run);
+  const neighbour = others.map(({ during }) => during?.commands[0]).find((one) => one !== undefined);
+  const beside = neighbour === undefined ? '/' : cgroupPathOf(neighbour, 'memory');
+  const all = cgroupsFor('memory', run.during!.host.cgroups);
+  const path = cgroupPathOf(command, 'memory');
+  const around = [path, ...cgroupsAbove(path)].flatMap((name) => all.filter((cgroup) => cgroup.path === name));
+  const isShared = (cgroup: Cgroup): boolean => cgroup.path === beside || beside.startsWith(`${cgroup.path}/`);
+  return { own: around.filter((cgroup) => !isShared(cgroup)), shared: around.filter(isShared) };
+}
+
+/** The lowest limit in bytes that a file of these cgroups sets; undefined where none of them has it. */
+function lowest(cgroups: readonly Cgroup[], file: string): number | undefined {
+  const values = cgroups.flatMap(({ files }) => {
+    const text = files[file];
+    // v1 shows no limit as a number near 2^63, v2 as a word.
+    return text === undefined ? [] : [text === 'max' || Number(text) > 2 ** 60 ? Infinity : Number(text)];
+  });
+  return values.length === 0 ? undefined : Math.min(...values);
+}
+
+function showLimit(bytes: number): string {
+  return bytes === Infinity ? 'no limit' : `${bytes} bytes`;
+}
+
+function showFiles(cgroups: readonly Cgroup[]): string[] {
+  return cgroups.flatMap(({ path, files }) =>
+    Object.entries(files)
+      .filter(([name]) => /^memory\.(?!oom|events)|^cgroup\./.test(name))
+      .map(([name, value]) => `${path}/${name}: ${value === '' ? '(empty)' : value}`),
+  );
 }
 
 check('08.1', 'its memory is limited to what was asked for', {
   of: inMegabytes,
+  shownBy: seenOnHost,
   why: 'A cgroup that is limited holds all processes of a container together: what one of them takes, the others cannot have. The limit is a number of bytes in a file of the cgroup.',
   man: 'cgroups(7)',
   holds() {
     for (const { of, memory } of asked) {
       const run = of.run!;
-      const expected = `a limit of ${memory} bytes for ${of.scenario.reproduce.replace(/ sleep 60$/, '')}`;
-      const cgroup = memoryCgroup(run);
+      const expected = `a limit of ${memory} bytes for ${options(run)}`;
       if (run.during?.commands[0] === undefined) {
-        return { expected, actual: `the command never ran: ${showEnd(run)}`, evidence: showStderr(run) };
+        return { expected, actual: `the command never ran: ${showEnd(run)}`, seenIn: run };
       }
-      if (cgroup === undefined) return { expected, actual: 'the command is in no cgroup of its own for memory' };
-      const file = cgroup.version === 1 ? 'memory.limit_in_bytes' : 'memory.max';
-      if (bytes(cgroup.files[file]) === memory) continue;
+      const { own, shared } = cgroupsAround(run);
+      if (own.length === 0) {
+        const actual = 'the command is in no cgroup of its own for memory';
+        return { expected, actual, evidence: [...run.during.host.cgroups.map(showMembers)], seenIn: run };
+      }
+      const file = limitFiles[own[0]!.version].memory;
+      const found = lowest(own, file);
+      if (found === memory) continue;
       return {
         expected,
-        actual: `it is ${cgroup.files[file]}`,
-        evidence: [`cgroup v${cgroup.version} ${cgroup.path}/${file}: ${cgroup.files[file]}`],
+        actual: found === undefined ? `its cgroup has no ${file}` : `it is ${showLimit(found)}`,
+        evidence: showFiles([...own, ...shared]),
+        seenIn: run,
       };
     }
     return undefined;
   },
 });
 
-check('08.2', 'memory and swap together are limited to what was asked for', {
+function showMembers({ path, controllers, members }: Cgroup): string {
+  return `${path} (${controllers.join(',')}): ${members.length === 1 ? '1 process' : `${members.length} processes`}`;
+}
+
+check('08.2', 'memory and swap together are limited to what was asked for, where the kernel counts swap', {
   of: inMegabytes,
   needs: ['08.1'],
+  shownBy: seenOnHost,
   why: 'A program that may not have more memory may still be moved to the disk. --memory-swap is the sum of both. Version 1 limits the sum, version 2 the swap alone.',
   man: 'cgroups(7)',
   holds() {
     for (const { of, memory, total } of asked) {
-      const cgroup = memoryCgroup(of.run!)!;
-      const file = cgroup.version === 1 ? 'memory.memsw.limit_in_bytes' : 'memory.swap.max';
-      const shown = cgroup.files[file];
-      // A kernel that does not count swap has no such file: the doctor says so.
-      if (shown === undefined) continue;
-      const wanted = cgroup.version === 1 ? total : total - memory;
-      if (bytes(shown) === wanted) continue;
-      const swap = cgroup.version === 1 ? 'memory and swap together' : 'swap alone';
+      const run = of.run!;
+      const { own } = cgroupsAround(run);
+      const { version } = own[0]!;
+      const file = limitFiles[version].swap;
+      const found = lowest(own, file);
+      // The kernel does not count it, so nobody can set or see it.
+      if (found === undefined) continue;
+      const wanted = version === 1 ? total : total - memory;
+      if (found === wanted) continue;
       return {
-        expected: `${wanted === Infinity ? 'no limit' : `${wanted} bytes`} in ${file} (${swap}) for ${of.scenario.reproduce.replace(/ sleep 60$/, '')}`,
-        actual: `it is ${shown}`,
-        evidence: [`cgroup v${cgroup.version} ${cgroup.path}/${file}: ${shown}; memory: ${memory}`],
+        expected: `${showLimit(wanted)} in ${file} (${version === 1 ? 'memory and swap together' : 'swap alone'}) for ${options(run)}`,
+        actual: `it is ${showLimit(found)}`,
+        evidence: showFiles(own),
+        seenIn: run,
       };
     }
     return undefined;
@@ -133,28 +192,40 @@ check('08.3', 'what cannot be meant is refused, before anything is made', {
   why: 'A limit that was misunderstood is worse than none: nobody notices until something is killed. What cannot be meant is said in a sentence that names the option, and nothing is made.',
   man: 'cgroups(7)',
   holds() {
-    for (const { run, scenario: one } of refusals) {
-      const finding = refusal(run!, one);
-      if (finding !== undefined) return finding;
+    for (const { run } of refusals) {
+      const finding = refusal(run!);
+      if (finding !== undefined) return { ...finding, seenIn: run! };
     }
     return undefined;
   },
 });
 
-function refusal(run: Run, one: Scenario): Finding | undefined {
-  const options = one.reproduce.replace(/ true$/, '');
-  const expected = `for ${options}: status 125, and a sentence that names the option`;
+/** What is wrong with how a size was refused. */
+function refusal(run: Run): Finding | undefined {
+  const expected = `for ${options(run)}: status 125, and a sentence that names the option`;
   if (run.stdout.includes('it ran')) return { expected, actual: 'the command ran' };
-  if (run.exitCode !== 125) return { expected, actual: showEnd(run), evidence: showStderr(run) };
-  if (!run.stderr.includes('--memory')) {
-    return { expected, actual: 'stderr does not name the option', evidence: showStderr(run) };
-  }
+  if (run.exitCode !== 125) return { expected, actual: showEnd(run) };
+  if (!run.stderr.includes('--memory')) return { expected, actual: 'stderr does not name the option' };
   const left = [...run.containers.map(({ path }) => path), ...run.cgroups];
   if (left.length === 0) return undefined;
   return {
-    expected: `for ${options}: that nothing has been made yet`,
+    expected: `for ${options(run)}: that nothing has been made yet`,
     actual: `left behind: ${left.slice(0, 3).join(', ')}`,
   };
+}
+
+/** The lines on stderr that are about memory, without their numbers. */
+function aboutMemory({ stderr }: Run): string[] {
+  return stderr
+    .split('\n')
+    .filter((line) => /memory|oom/i.test(line))
+    .map((line) => line.replaceAll(/\d+\w*/g, '#'));
+}
+
+/** What box.ts says of a container that ran out of memory, and does not say of every container. */
+function blame(): string[] {
+  const usual = aboutMemory(inMegabytes.run!);
+  return aboutMemory(greedy.run!).filter((line) => !usual.includes(line));
 }
 
 check('08.4', 'a program that takes more is killed, box.ts says why, and the status is 137', {
@@ -163,11 +234,12 @@ check('08.4', 'a program that takes more is killed, box.ts says why, and the sta
   why: 'The kernel ends a process of a cgroup that has used up its memory, with SIGKILL. From the status alone nobody can tell this from any other SIGKILL: the cgroup counts it, and box.ts must ask before it removes the cgroup.',
   man: 'cgroups(7)',
   holds(run) {
-    if (run.exitCode !== 137) return { expected: 'status 137', actual: showEnd(run), evidence: showStderr(run) };
-    if (!/memory/i.test(run.stderr)) {
+    if (run.exitCode !== 137) return { expected: 'status 137', actual: showEnd(run) };
+    if (blame().length === 0) {
+      const usual = aboutMemory(run).length > 0;
       return {
-        expected: 'a line on stderr which says that the container ran out of memory',
-        actual: run.stderr.trim() === '' ? 'stderr is empty' : 'it says nothing of memory',
+        expected: 'a line on stderr which says that this container ran out of memory',
+        actual: usual ? 'it says the same of a container that kept its limit' : 'stderr does not say it',
         evidence: showStderr(run),
       };
     }
@@ -179,6 +251,10 @@ check('08.4', 'a program that takes more is killed, box.ts says why, and the sta
 check('08.5', 'only that container notices, and another SIGKILL is not called lack of memory', {
   of: inMegabytes,
   needs: ['08.4'],
+  shownBy: (run) =>
+    run === inKilobytes.run
+      ? `box run ${options(run)} sleep 60 & until pgrep -x sleep > /dev/null; do sleep 0.1; done; pkill -KILL -x sleep; wait`
+      : seenOnHost(run),
   why: 'The limit belongs to one cgroup: a container beside it goes on. And a command that somebody else killed has not run out of memory, although its status is 137, too.',
   man: 'cgroups(7)',
   holds(run) {
@@ -186,20 +262,31 @@ check('08.5', 'only that container notices, and another SIGKILL is not called la
       return {
         expected: `that a container beside it goes on, and ends with status ${run.scenario.exits}`,
         actual: showEnd(run),
-        evidence: showStderr(run),
       };
     }
-    if (/memory/i.test(run.stderr)) {
-      return { expected: 'no word of memory for a container that kept its limit', actual: run.stderr.trim() };
+    const { shared } = cgroupsAround(run);
+    for (const cgroup of shared) {
+      const found = lowest([cgroup], limitFiles[cgroup.version].memory);
+      if (found === undefined || found === Infinity) continue;
+      return {
+        expected: `no limit in ${cgroup.path}, which all containers share`,
+        actual: `it is ${showLimit(found)}`,
+        evidence: showFiles([cgroup]),
+      };
     }
     const killed = inKilobytes.run!;
     if (killed.exitCode !== 137) {
-      return { expected: 'status 137 for a command that was killed from outside', actual: showEnd(killed) };
+      return {
+        expected: 'status 137 for a command that was killed from outside',
+        actual: showEnd(killed),
+        seenIn: killed,
+      };
     }
-    if (!/memory/i.test(killed.stderr)) return undefined;
+    if (!aboutMemory(killed).some((line) => blame().includes(line))) return undefined;
     return {
-      expected: 'no word of memory for a command that somebody killed',
-      actual: `stderr: ${killed.stderr.trim().split('\n')[0]}`,
+      expected: 'no word of too little memory for a command that somebody killed',
+      actual: 'box.ts says that it ran out of memory',
+      seenIn: killed,
     };
   },
 });

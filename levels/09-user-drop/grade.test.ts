@@ -1,9 +1,10 @@
 // What must be true of level 09.
 import { grade } from '#grading';
-import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
+import { cgroupPathOf, type ControllerName } from '#grading/cgroups';
+import { type Finding, findCall, showCall, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/09-user-drop';
 import { pickNumber, randomWord } from '#grading/random';
-import type { Run } from '#grading/run';
+import type { Run, Snapshot } from '#grading/run';
 import { holdStill, type Scenario } from '#grading/scenario';
 import { probes, said, tour } from '#grading/tour';
 
@@ -21,6 +22,7 @@ const attempts = {
   chown: 'chown 0 /tmp/mine && echo done',
   'read root': 'ls /root && echo done',
   hostname: 'hostname changed && echo done',
+  chroot: 'chroot / /bin/true && echo done',
 };
 // It sleeps at the end: with box.ts its stdin ends, and that must not be what ends it.
 const asUser = scenario({
@@ -39,18 +41,17 @@ const asUser = scenario({
   meanwhile: 'kill-runtime',
   reproduce: `--user ${uid}:${gid} sh -c 'grep -E "^(Uid|Gid|Groups|Cap)" /proc/self/status'`,
 });
-const uidAlone = scenario({
+/** A container that says who it is. */
+const idsOf = (word: string): Scenario => ({
   host: 'user',
-  args: ['-i', 'busybox', '--user', `${uid}`, '/bin/sh', '-c', probes({ ids: 'grep -E "^[UG]id" /proc/self/status' })],
-  reproduce: `--user ${uid} sh -c 'grep -E "^(Uid|Gid)" /proc/self/status'`,
+  args: ['-i', 'busybox', `--user=${word}`, '/bin/sh', '-c', probes({ ids: 'grep -E "^[UG]id" /proc/self/status' })],
+  reproduce: `--user '${word}' sh -c 'grep -E "^(Uid|Gid)" /proc/self/status'`,
 });
-const refusals = ['', 'bob', `${uid}:${gid}:1`, '4294967295'].map((word) =>
-  scenario({
-    host: 'user',
-    args: ['-i', 'busybox', `--user=${word}`, '/bin/sh', '-c', 'cat /proc/self/status'],
-    reproduce: `--user '${word}' id`,
-  } satisfies Scenario),
-);
+const uidAlone = scenario(idsOf(`${uid}`));
+const refusals = ['bob', '', '-1', `${uid}:`, `${uid}:${gid}:1`, '4294967295'].map((word) => ({
+  word,
+  refused: scenario(idsOf(word)),
+}));
 const asRoot = scenario(tour);
 
 /** Real, effective, saved and filesystem id, as /proc/PID/status lists them. */
@@ -117,7 +118,7 @@ check('09.3', 'there is no way back to root', {
         at: findCall(run, 'setuid'),
       };
     }
-    const worked = ['mount', 'mknod', 'chown', 'read root', 'hostname'].filter((name) =>
+    const worked = ['mount', 'mknod', 'chown', 'read root', 'hostname', 'chroot'].filter((name) =>
       said(run, name)?.endsWith('done'),
     );
     if (worked.length === 0) return undefined;
@@ -128,20 +129,31 @@ check('09.3', 'there is no way back to root', {
 check('09.4', 'all that needs root was done before', {
   of: asUser,
   needs: ['09.1'],
-  why: 'Namespaces, mounts, devices and the hostname need root, so the privileges go last of all. And what a user needs must be there for them: a /dev/null and a /tmp that everybody may write to.',
+  reproduce: `--user ${uid}:${gid} sh -c 'cat /proc/mounts; ls -l /dev; uname -n; echo > /dev/null; echo > /tmp/mine'`,
+  why: 'Namespaces, mounts, devices, cgroups and the hostname need root, so the privileges go last of all. And what a user needs must be there for them: a /dev/null and a /tmp that everybody may write to.',
   man: 'credentials(7)',
   holds(run) {
-    const { commands, hostname } = run.during!;
+    const { commands, hostname, host, inside } = run.during!;
+    const command = commands[0]!;
     const root = asRoot.run?.during;
     const mountsOf = (mounts: { mountPoint: string; type: string }[]): string[] =>
       mounts.map(({ mountPoint, type }) => `${type} on ${mountPoint}`);
-    const has = new Set(mountsOf(commands[0]!.mounts));
-    const lacking = mountsOf(root?.commands[0]?.mounts ?? []).filter((mount) => !has.has(mount));
+    const has = [...mountsOf(command.mounts), ...devicesOf(inside)];
+    const wanted = [...mountsOf(root?.commands[0]?.mounts ?? []), ...devicesOf(root?.inside ?? null)];
+    const lacking = wanted.filter((thing) => !has.includes(thing));
     if (lacking.length > 0) {
-      return { expected: 'the same mounts as a container of root', actual: `missing: ${lacking.join(', ')}` };
+      return { expected: 'the same mounts and devices as for root', actual: `missing: ${lacking.join(', ')}` };
     }
-    if (hostname === run.during!.host.hostname) {
+    if (hostname === host.hostname) {
       return { expected: 'a hostname of its own, as a container of root has', actual: `it is the host's: ${hostname}` };
+    }
+    const controllers: ControllerName[] = ['cpu', 'memory'];
+    const outside = controllers.filter((controller) => cgroupPathOf(command, controller) === '/');
+    if (outside.length > 0) {
+      return {
+        expected: 'a cgroup of its own, as a container of root has',
+        actual: `it is in the host's for ${outside.join(' and ')}`,
+      };
     }
     const refused = ['write null', 'write tmp'].filter((name) => said(run, name) !== 'written');
     if (refused.length === 0) return undefined;
@@ -152,48 +164,60 @@ check('09.4', 'all that needs root was done before', {
   },
 });
 
+/** The devices in a container's /dev, with their numbers and modes. */
+function devicesOf(inside: Snapshot['inside']): string[] {
+  return Object.entries(inside?.dev ?? {})
+    .filter(([, { type }]) => type === 'character-device')
+    .map(([name, { major, minor, mode }]) => `/dev/${name} (${major}, ${minor}, mode ${mode.toString(8)})`);
+}
+
 check('09.5', 'without --user it is root; a uid alone brings its group; other words are refused', {
   of: uidAlone,
   needs: ['09.1'],
   why: 'What a user types must mean just what they think, or be refused before anything is made. A word that is silently taken for root is the worst of all answers.',
   man: 'credentials(7)',
   holds(run) {
-    const rootIds = asRoot.run?.during?.commands[0]?.uids.join(' ');
+    const unasked = asRoot.run!;
+    const rootIds = unasked.during?.commands[0]?.uids.join(' ');
     if (rootIds !== fourTimes(0)) {
-      return { expected: 'uid 0 without --user', actual: `it is ${rootIds ?? 'unknown: the command never ran'}` };
+      const actual = rootIds === undefined ? `the command never ran: ${showEnd(unasked)}` : `it is ${rootIds}`;
+      return { expected: 'uid 0 without --user', actual, evidence: showStderr(unasked), seenIn: unasked };
     }
     const ids = said(run, 'ids')?.replaceAll(/\s+/g, ' ');
     if (ids !== `Uid: ${fourTimes(uid)} Gid: ${fourTimes(uid)}`) {
       return {
         expected: `for --user ${uid}: uid ${uid}, and the group of the same number`,
         actual: ids === undefined ? `the command never ran: ${showEnd(run)}` : ids,
-        evidence: showStderr(run),
+        evidence: ids === undefined ? [] : showStderr(run),
       };
     }
-    for (const { run: refused, scenario: one } of refusals) {
-      const finding = refusal(refused!, one);
-      if (finding !== undefined) return finding;
+    for (const { word, refused } of refusals) {
+      const finding = refusal(refused.run!, word);
+      if (finding !== undefined) return { ...finding, seenIn: refused.run! };
     }
     return undefined;
   },
 });
 
-function refusal(run: Run, one: Scenario): ReturnType<Parameters<typeof check>[2]['holds']> {
-  const expected = `for ${one.reproduce.replace(/ id$/, '')}: status 125, and a sentence that names --user`;
-  const uids = /^Uid:\s+(\d+)/m.exec(run.stdout)?.[1];
-  if (uids !== undefined) return { expected, actual: `the command ran, as uid ${uids}` };
-  if (run.exitCode !== 125) return { expected, actual: showEnd(run), evidence: showStderr(run) };
-  if (!run.stderr.includes('--user')) {
-    return { expected, actual: 'stderr does not name --user', evidence: showStderr(run) };
-  }
+/** What is wrong with how a word after --user was refused. */
+function refusal(run: Run, word: string): Finding | undefined {
+  const expected = `for --user '${word}': status 125, and a sentence that names --user`;
+  const ids = said(run, 'ids')?.replaceAll(/\s+/g, ' ');
+  if (ids !== undefined) return { expected, actual: `the command ran, as ${ids}` };
+  if (run.exitCode !== 125) return { expected, actual: showEnd(run) };
+  if (!run.stderr.includes('--user')) return { expected, actual: 'stderr does not name --user' };
   const left = [...run.containers.map(({ path }) => path), ...run.cgroups];
   if (left.length === 0) return undefined;
-  return { expected: 'that nothing has been made yet', actual: `left behind: ${left.slice(0, 3).join(', ')}` };
+  return {
+    expected: `for --user '${word}': that nothing has been made yet`,
+    actual: `left behind: ${left.slice(0, 3).join(', ')}`,
+  };
 }
 
 check('09.6', 'it still ends with the runtime', {
   of: asUser,
   needs: ['09.1'],
+  shownBy: `box run --user ${uid}:${gid} sleep 60 & until pgrep -x sleep > /dev/null; do sleep 0.1; done; kill -KILL $!; wait; ps -e`,
   why: 'PR_SET_PDEATHSIG asks the kernel to end the command when box.ts dies. The kernel forgets it when the user of a process changes.',
   man: 'PR_SET_PDEATHSIG(2const)',
   holds(run) {

@@ -32,7 +32,9 @@ const lookedAt = [
   'cpu.cfs_quota_us',
   'cpu.max',
   'memory.limit_in_bytes',
+  'memory.soft_limit_in_bytes',
   'memory.max',
+  'memory.high',
   'memory.memsw.limit_in_bytes',
   'memory.swap.max',
   'memory.oom_control',
@@ -69,10 +71,19 @@ export function cgroupsOn(testbed: Testbed): Cgroup[] {
  * nobody handed the controller down to them.
  */
 export function cgroupsFor(controller: ControllerName, cgroups: readonly Cgroup[]): Cgroup[] {
-  const { version } = findController(controller);
+  const version = versionOf(controller);
   return cgroups.filter(
     (cgroup) => cgroup.version === version && (version === 2 || cgroup.controllers.includes(controller)),
   );
+}
+
+/** The version in which this machine has the controller; null where it has none. */
+export function versionOf(controller: ControllerName): 1 | 2 | null {
+  try {
+    return findController(controller).version;
+  } catch {
+    return null;
+  }
 }
 
 /** The cgroup of a process in the hierarchy of a controller; undefined where it is in none that a program made. */
@@ -98,7 +109,7 @@ export function ownCgroup({ before, during }: Run, controller: ControllerName): 
 
 /** Where a process is in the hierarchy of a controller, as the testbed's host calls it; `/` is the root. */
 export function cgroupPathOf(process: ProcessFacts, controller: ControllerName): string {
-  const { version } = findController(controller);
+  const version = versionOf(controller);
   const ofController = (names: string): boolean =>
     version === 2 ? names === '' : names.split(',').includes(controller);
   const found = Object.entries(process.cgroups).find(([names]) => ofController(names));

@@ -78,8 +78,11 @@ function place(
   shown: TraceLine | boolean | undefined,
 ): CheckResult['at'] {
   if (typeof shown === 'object') return locationOf(shown);
-  const named = mistake?.line === undefined ? null : lineWith(run, mistake.line);
-  if (named !== null) return named;
+  const named = [mistake?.line ?? []]
+    .flat()
+    .map((words) => lineWith(run, words))
+    .find((line) => line !== null);
+  if (named !== undefined) return named;
   if (mistake !== null && anywhere.includes(mistake)) return locationInStack(run) ?? lastPlace(run);
   if (finding.at !== undefined) return locationOf(finding.at);
   return locationInStack(run) ?? (run.exitCode === 0 ? null : lastPlace(run));

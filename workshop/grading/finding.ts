@@ -15,6 +15,8 @@ export type Finding = {
   evidence?: string[];
   /** The place in box.ts, where the finding knows it. */
   at?: TraceLine | undefined;
+  /** The run that shows it, where it is not the check's own: the report is about that one then. */
+  seenIn?: Run;
 };
 
 /** A belief about Linux that is wrong, and how a failure shows that somebody holds it. */
@@ -25,8 +27,8 @@ export type Misconception = {
   checks: readonly string[];
   /** What is really so, in a student's words, without the code. */
   why: string;
-  /** Words of the line in box.ts that it is about, where no system call leads there. */
-  line?: RegExp;
+  /** Words of the line in box.ts that it is about, where no system call leads there; of several, the first that is found. */
+  line?: RegExp | readonly RegExp[];
   /** Whether the evidence shows it. A line of the trace says in addition where. */
   shows(run: Run, finding: Finding): boolean | TraceLine | undefined;
 };
@@ -72,7 +74,7 @@ export function locationInStack(run: Run): Location | null {
 /** The first line of box.ts that has such words in it, besides comments. */
 export function lineWith(run: Run, words: RegExp): Location | null {
   const lines = fs.readFileSync(run.file, 'utf8').split('\n');
-  const index = lines.findIndex((line) => words.test(line.replace(/\/\/.*/, '')));
+  const index = lines.findIndex((line) => words.test(line.replace(/\/\/.*|^\s*(\/\*|\*).*/, '')));
   return index === -1 ? null : { file: shownFile(run.file), line: index + 1 };
 }
 

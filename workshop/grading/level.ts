@@ -36,8 +36,8 @@ export type CheckSpec = {
   alone?: boolean;
   /** What a student types after `run` to see the same, where that is not what its scenario says. */
   reproduce?: string;
-  /** A script for `box -- level-NN host` that shows it, where one run alone does not. */
-  shownBy?: string;
+  /** A script for `box -- level-NN host` that shows it, where one run alone does not; or one for the run that failed. */
+  shownBy?: string | ((shownIn: Run) => string | undefined);
   /** What it means if this does not hold; for failures that no misconception explains. */
   why: string;
   /** The manual page to read: `fork(2)`. */
@@ -102,7 +102,6 @@ export function grade(
           return skip();
         }
         const run = of.run!;
-        const typed = reproduce ?? run.scenario.reproduce;
         task.meta.leftovers = leftovers(run);
         const finding = holds(run);
         if (finding === undefined) {
@@ -110,14 +109,17 @@ export function grade(
           task.meta.check = { id, title, status: 'passed' };
           return;
         }
+        const shownIn = finding.seenIn ?? run;
+        const script = typeof shownBy === 'function' ? shownBy(shownIn) : shownBy;
+        const typed = shownIn === run ? (reproduce ?? run.scenario.reproduce) : shownIn.scenario.reproduce;
         task.meta.check = {
           id,
           title,
           status: 'failed',
-          ...diagnose(id, run, finding, misconceptions, why),
+          ...diagnose(id, shownIn, finding, misconceptions, why),
           tried: `run ${typed}`,
           read: man,
-          reproduce: `npm run box -- ${spoken(graded)} ${shownBy === undefined ? `run ${typed}` : `host '${shownBy}'`}`,
+          reproduce: `npm run box -- ${spoken(graded)} ${script === undefined ? `run ${typed}` : `host '${script}'`}`,
           next: `npm run hint ${spoken(level)} ${id}`,
         };
         throw new CheckFailed(`${title}: expected ${finding.expected}; ${finding.actual}`);

@@ -10,6 +10,7 @@ import type { TraceLine } from '../../linux/trace.ts';
 import { dataDirectory } from '../paths.ts';
 import { type Cgroup, cgroupsOn, directoriesBesideHierarchies } from './cgroups.ts';
 import { compileCache } from './compile-cache.ts';
+import { type CpuTime, enoughOf } from './cpu-time.ts';
 import { filesBelow, type FoundFile, namesIn, readTree, type Tree } from './files.ts';
 import { hostnameOf } from './hostname.ts';
 import { type Inside, lookInside, loopback, optionOf } from './inside.ts';
@@ -84,7 +85,7 @@ export type Run = {
   /** null where the command never held still. */
   during: Snapshot | null;
   /** CPU time in milliseconds, where it was measured: of this run's processes, and of those that were there before. */
-  cpuTime: { own: number; others: number } | null;
+  cpuTime: CpuTime | null;
   /** Processes of this run that were still there when box.ts had ended. */
   left: ProcessFacts[];
   before: HostFacts;
@@ -103,8 +104,6 @@ export type Run = {
 const TIME_LIMIT = Number(process.env['BOXWRIGHT_TIME_LIMIT'] ?? 10);
 /** Seconds of doing nothing after which it is clear that the kernel has no reason to end a process. */
 const END_LIMIT = TIME_LIMIT / 10;
-/** Milliseconds of CPU time that are shared out, before it is looked at who got how much. */
-const CPU_TIME = 400;
 /** Bytes. */
 const OUTPUT_LIMIT = 256 * 1024;
 
@@ -170,7 +169,9 @@ export async function runOn(
     keep?.(inner);
   }
   const cpuTime =
-    during !== null && scenario.meanwhile === 'measure-cpu' ? await measureCpu(testbed, others, patience) : null;
+    during !== null && scenario.meanwhile === 'measure-cpu'
+      ? await measureCpu(testbed, others, enoughOf(scenario.cpuRatio ?? null), patience)
+      : null;
   if (during !== null && scenario.meanwhile === 'kill-command') during.commands.forEach(({ pid }) => kill(pid));
   if (during?.runtime != null && scenario.meanwhile === 'kill-runtime') {
     kill(during.runtime.pid);
@@ -275,23 +276,29 @@ function newProcesses(testbed: Testbed, others: ReadonlySet<number>): ProcessFac
     .filter((facts) => facts !== null);
 }
 
-/** Waits until the processes of the testbed have used some CPU time, and says who used how much of it. */
-async function measureCpu(testbed: Testbed, others: ReadonlySet<number>, patience: Patience): Promise<Run['cpuTime']> {
-  const used = (): { own: number; others: number } => {
+/** Waits until the processes of the testbed have used enough CPU time, and says who used how much of it. */
+async function measureCpu(
+  testbed: Testbed,
+  others: ReadonlySet<number>,
+  isEnough: (time: CpuTime) => boolean,
+  patience: Patience,
+): Promise<CpuTime> {
+  const used = (): CpuTime => {
     const pids = testbed.pids();
     const sum = (of: readonly number[]): number => of.reduce((total, pid) => total + cpuTimeOf(pid), 0);
     return { own: sum(pids.filter((pid) => !others.has(pid))), others: sum(pids.filter((pid) => others.has(pid))) };
   };
   const start = used();
-  const soFar = (): { own: number; others: number } => {
+  const soFar = (): CpuTime => {
     const now = used();
     return { own: now.own - start.own, others: now.others - start.others };
   };
+  let time = soFar();
   const enough = async (): Promise<void> => {
-    for (let time = soFar(); time.own + time.others < CPU_TIME && !patience.over; time = soFar()) await delay(10);
+    for (; !isEnough(time) && !patience.over; time = soFar()) await delay(10);
   };
   await patience.wait(enough());
-  return soFar();
+  return time;
 }
 
 /** The lowest layer of the overlay that is the command's root; null where its root is none, or the host's. */

@@ -21,6 +21,8 @@ export type Scenario = {
   meanwhile?: Scenario | 'kill-command' | 'kill-runtime' | 'measure-cpu';
   /** Whether all of it stays on one CPU, always the same one, for which its processes then compete. */
   oneCpu?: boolean;
+  /** Of the CPU time that is measured, own to others: what it should at least and at most be. */
+  cpuRatio?: readonly [number, number];
   /** The exit status of the command, where it ends by itself. */
   exits?: number;
   /** Supplementary groups that box.ts is started with. */

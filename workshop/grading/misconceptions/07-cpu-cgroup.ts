@@ -244,9 +244,18 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['07.6'],
     line: /mkdirSync\(cgroup/,
     why: "A weight says how much one cgroup gets beside others that lie below the same one. Here each container lies alone below a cgroup of its own, so its weight is compared with nobody's, and the cgroups above them are all equal.",
-    shows: (run) => run.cpuTime !== null,
+    shows: (run) => {
+      const parents = leavesOf(run).map((cgroup) => cgroupsAbove(cgroup)[0]);
+      return run.cpuTime !== null && new Set(parents).size === 2;
+    },
   },
 ];
+
+/** The paths of the cgroups that have no other below them. */
+function leavesOf({ during }: Run): string[] {
+  const paths = cgroupsFor('cpu', during?.host.cgroups ?? []).map(({ path }) => path);
+  return paths.filter((name) => !paths.some((other) => other.startsWith(`${name}/`)));
+}
 
 /** v2: whether no cgroup that the program made hands a controller down. */
 function nobodyHandsDown({ during, after }: Run): boolean {

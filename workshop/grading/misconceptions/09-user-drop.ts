@@ -1,5 +1,5 @@
 // What people believe who fail level 09.
-import { findCall, type Misconception } from '../finding.ts';
+import { findCall, inChild, type Misconception } from '../finding.ts';
 import type { Run } from '../run.ts';
 
 const changes = ['setuid', 'setgid', 'setgroups'];
@@ -33,9 +33,20 @@ export const misconceptions: readonly Misconception[] = [
   },
   {
     slug: 'setuid-before-groups',
-    checks: ['09.1'],
+    checks: ['09.1', '09.2'],
     why: 'Changing groups needs root, and after setuid there is no root any more: setgid and setgroups answer EPERM. The uid goes last.',
     shows: (run) => afterSetuid(run, ['setgid', 'setgroups']),
+  },
+  {
+    slug: 'user-needs-an-entry',
+    checks: ['09.1', '09.5'],
+    line: /passwd|execFileSync|spawnSync/,
+    why: 'The kernel knows users by number and reads no /etc/passwd. Every number is a user, also one that no file mentions, so there is nothing to look up.',
+    shows: (run, finding) =>
+      /the command never ran/.test(finding.actual) &&
+      run.exitCode === 125 &&
+      findCall(run, 'clone') === undefined &&
+      /passwd|\bid\b|no such user|unknown user|\bentry\b/i.test(run.stderr),
   },
   {
     slug: 'dropped-too-early',
@@ -45,6 +56,13 @@ export const misconceptions: readonly Misconception[] = [
       afterSetuid(run, needRoot) === undefined
         ? run.during === null && /EACCES|EPERM/.test(run.stderr) && findCall(run, 'setuid')
         : findCall(run, 'setuid'),
+  },
+  {
+    slug: 'only-the-effective-id',
+    checks: ['09.1'],
+    line: /seteuid|setreuid|setresuid|setfsuid/,
+    why: 'The effective id says who a process acts as now. The real and the saved one say who it may become again: as long as one of them is 0, a single call brings root back.',
+    shows: (run) => new Set(run.during?.commands[0]?.uids).size > 1,
   },
   {
     slug: 'option-ignored',
@@ -82,14 +100,38 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['09.5'],
     line: /\bgid\s*(=|\?\?)[^=]/,
     why: 'Where only a uid is given, the group must not stay what it was: that of root. It gets the same number.',
-    shows: (_run, finding) => /Gid: 0 0 0 0/.test(finding.actual),
+    shows: (_run, finding) =>
+      /the group of the same number/.test(finding.expected) && /Gid: 0 0 0 0/.test(finding.actual),
+  },
+  {
+    slug: 'uid-alone-not-understood',
+    checks: ['09.5'],
+    line: /user\.split|exec\(user\)|user\.match/,
+    why: 'A uid may stand alone. The second part is then missing, which is undefined and no number: it needs a value of its own.',
+    shows: (_run, finding) =>
+      /the group of the same number/.test(finding.expected) && /the command never ran/.test(finding.actual),
   },
   {
     slug: 'empty-word-is-root',
     checks: ['09.5'],
     line: /= user \?|user \|\||if \(!?user\b|user\.split|\bNumber\(user|exec\(user\)/,
-    why: 'An empty string is falsy in JavaScript, and Number("") is 0. Either way, a variable that somebody forgot to set becomes root. "Not given" is null, and only that.',
-    shows: (_run, finding) => /--user ''/.test(finding.expected) && /as uid 0/.test(finding.actual),
+    why: 'An empty string is falsy in JavaScript, and Number("") is 0. Either way, a variable that somebody forgot to set becomes root, or the group of root. "Not given" is null, and only that.',
+    shows: (_run, finding) => /--user '(|\d+:)'/.test(finding.expected) && / 0 0 0 0\b/.test(finding.actual),
+  },
+  {
+    slug: 'bad-word-is-root',
+    checks: ['09.5'],
+    line: [/\buid\b.*return null/, /isNaN|exec\(user\)|user\.split/],
+    why: 'Somebody asked for a user, in words that were not understood, and got root without a word. What cannot be understood has to be an error.',
+    shows: (_run, finding) =>
+      /status 125, and a sentence/.test(finding.expected) && /Uid: 0 0 0 0/.test(finding.actual),
+  },
+  {
+    slug: 'refused-without-a-name',
+    checks: ['09.5'],
+    why: 'It is refused, and nobody can see why: the sentence does not say which of the options is meant. Name the option, and the word that was typed.',
+    shows: (run, finding) =>
+      /does not name/.test(finding.actual) && run.containers.length === 0 && findCall(run, 'clone') === undefined,
   },
   {
     slug: 'words-not-checked',
@@ -106,11 +148,18 @@ export const misconceptions: readonly Misconception[] = [
     shows: (_run, finding) => /nothing has been made yet/.test(finding.expected),
   },
   {
+    slug: 'left-out-for-users',
+    checks: ['09.4'],
+    line: /if \(!?\w*user\w*\)|(account|user) ===? null\)/i,
+    why: 'A container of a user is built by root, as any other: with its mounts, devices and cgroup. Nothing has to be left out, as long as root is given up at the very end.',
+    shows: (_run, finding) => /as (a container of|for) root/.test(finding.expected),
+  },
+  {
     slug: 'death-signal-forgotten-by-the-kernel',
     checks: ['09.6'],
     why: 'The kernel forgets PR_SET_PDEATHSIG when the user of a process changes, so that nobody can have signals sent to a process that has become another user. Whoever asks for it before setuid asks in vain.',
     shows: (run) => {
-      const asked = findCall(run, 'prctl', ({ args }) => args[0] === 'PR_SET_PDEATHSIG');
+      const asked = findCall(run, 'prctl', (line) => inChild(line) && line.args[0] === 'PR_SET_PDEATHSIG');
       return (
         asked !== undefined && run.trace.slice(run.trace.indexOf(asked)).some(({ call }) => call === 'setuid') && asked
       );
@@ -119,7 +168,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'no-death-signal',
     checks: ['09.6'],
-    line: /become\(command\)/,
+    line: /prctl|become\(command\)/,
     why: 'A child does not end because its parent does. It has to ask for that, with PR_SET_PDEATHSIG.',
     shows: (run) => findCall(run, 'prctl', ({ args }) => args[0] === 'PR_SET_PDEATHSIG') === undefined,
   },
