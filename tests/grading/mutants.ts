@@ -60,11 +60,10 @@ export function mutantsOf(source: string, { since, cgroup = null }: MutantOption
   const { program, errors } = parseSync('box.ts', source);
   if (errors.length > 0) throw new Error(errors[0]!.message);
   const fresh = since === undefined ? () => true : isNew(since, source);
-  const elsewhere = cgroup === null ? [] : onlyWith(cgroup === 1 ? 2 : 1, program);
+  const elsewhere = cgroup === null ? () => false : onlyWith(cgroup === 1 ? 2 : 1, program);
   const seen = new Set([source]);
   const keys = new Map<string, number>();
   return ideasFor(program, source)
-    .filter(({ edits }) => edits.some((edit) => fresh(edit)))
     .sort((one, other) => one.edits[0]!.start - other.edits[0]!.start)
     .flatMap(({ kind, within, edits, shown }): Mutant[] => {
       const mutated = applied(source, edits);
@@ -73,13 +72,14 @@ export function mutantsOf(source: string, { since, cgroup = null }: MutantOption
       const name = `${kind} in ${within}: ${shortened(normal(shown), 140)}`;
       const count = (keys.get(name) ?? 0) + 1;
       keys.set(name, count);
+      if (!edits.some((edit) => fresh(edit))) return [];
       return [
         {
           kind,
           key: count === 1 ? name : `${name} #${count}`,
           program: mutated,
           line: source.slice(0, edits[0]!.start).split('\n').length,
-          elsewhere: edits.every((edit) => elsewhere.some((range) => isWithin(edit, range))),
+          elsewhere: edits.every((edit) => elsewhere(edit)),
         },
       ];
     });
@@ -384,8 +384,9 @@ function operands(node: Node): Node[] {
 }
 
 /** The code that runs only where cgroups have this version: branches of `version === N`, and what only they call. */
-function onlyWith(version: 1 | 2, program: Node): Range[] {
+function onlyWith(version: 1 | 2, program: Node): (range: Range) => boolean {
   const ranges: Range[] = [];
+  const whole: (Range & { test: Range })[] = [];
   const uses = new Map<string, Range[]>();
   const functions = new Map<string, Range>();
   walk(program, [], (node, ancestors) => {
@@ -402,8 +403,9 @@ function onlyWith(version: 1 | 2, program: Node): Range[] {
       if (node.alternate !== null) ranges.push(node.alternate);
       return;
     }
-    // Without an alternative, nothing happens elsewhere, whatever the number is.
-    ranges.push(node.alternate === null ? node : node.consequent, test.right);
+    // Without an alternative, all of it is there for that version, but that it is asked.
+    ranges.push(node.consequent);
+    if (node.alternate === null) whole.push({ start: node.start, end: node.end, test });
   });
   for (let before = -1; before !== ranges.length;) {
     before = ranges.length;
@@ -413,7 +415,9 @@ function onlyWith(version: 1 | 2, program: Node): Range[] {
       if (!reached && from.length > 0 && !ranges.includes(range)) ranges.push(range);
     }
   }
-  return ranges;
+  return (range) =>
+    ranges.some((only) => isWithin(range, only)) ||
+    whole.some((statement) => isWithin(range, statement) && !isWithin(range, statement.test));
 }
 
 // ---- text ------------------------------------------------------------------------------------------------------
