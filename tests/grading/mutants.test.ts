@@ -25,6 +25,8 @@ describe('a mutant has', () => {
 
   test('an option less', () => {
     expect(made('removed', 'f({ mode: 1, sync: true });')).toEqual(['', 'f({ sync: true });']);
+    expect(made('removed', 'f({ sync: true, mode: 1, });')).toEqual(['', 'f({ sync: true, });']);
+    expect(made('removed', 'f({ mode: 1, });')).toEqual(['', 'f({ });']);
   });
 
   test('neighbours the other way round', () => {
@@ -39,6 +41,7 @@ describe('a mutant has', () => {
   });
 
   test('a call twice', () => {
+    expect(made('repeated', 'const a = path.join(b);')).toEqual([]);
     expect(made('repeated', 'const a = one(); two(); a.b = three;')).toEqual([
       'one(); const a = one(); two(); a.b = three;',
       'const a = one(); two(); two(); a.b = three;',

@@ -5,7 +5,7 @@
 // order of calls, which are what goes wrong here; and it puts all mutants into one program that asks an environment
 // variable which of them it is, while a box.ts runs as a process of its own, in an environment that the grader made.
 import { diffLines } from 'diff';
-import { type Node, parseSync, visitorKeys } from 'oxc-parser';
+import { type CallExpression, type Node, parseSync, visitorKeys } from 'oxc-parser';
 
 /** What is done to the program. */
 export type Kind =
@@ -194,8 +194,11 @@ function ideasFor(program: Node, source: string): Idea[] {
         exchange(node.properties.flatMap((property) => (property.type === 'Property' ? [property.value] : [])));
         for (const [index, property] of node.properties.entries()) {
           if (property.type !== 'Property' || /^(true|false)$/.test(text(property.value))) continue;
-          const next = node.properties[index + 1];
-          add('removed', [{ start: property.start, end: next?.start ?? property.end, text: '' }], node);
+          // With the comma that it no longer needs.
+          const [previous, next] = [node.properties[index - 1], node.properties[index + 1]];
+          const start = next === undefined && previous !== undefined ? previous.end : property.start;
+          const end = next?.start ?? (previous === undefined ? node.end - 1 : property.end);
+          add('removed', [{ start, end, text: '' }], node);
         }
         break;
       case 'ArrayPattern':
@@ -260,12 +263,22 @@ function ideasForStatements(
   return ideas;
 }
 
-/** The call of a statement that can stand there once more. */
+/** The call of a statement that can stand there once more, and do something. */
 function repeatable(statement: Node): Node[] {
   if (statement.type === 'ExpressionStatement')
     return statement.expression.type === 'CallExpression' ? [statement] : [];
   if (statement.type !== 'VariableDeclaration') return [];
-  return statement.declarations.flatMap(({ init }) => (init?.type === 'CallExpression' ? [init] : []));
+  return statement.declarations.flatMap(({ init }) => (init?.type === 'CallExpression' && !isPure(init) ? [init] : []));
+}
+
+/** Whether a call does nothing but compute a value. */
+function isPure({ callee, arguments: given }: CallExpression): boolean {
+  return (
+    callee.type === 'MemberExpression' &&
+    callee.object.type === 'Identifier' &&
+    ['path', 'Math'].includes(callee.object.name) &&
+    given.every((argument) => argument.type !== 'CallExpression' || isPure(argument))
+  );
 }
 
 const otherOperator: Readonly<Record<string, string>> = {

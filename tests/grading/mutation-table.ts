@@ -37,7 +37,7 @@ const marks: Readonly<Record<Outcome['kind'], string>> = {
 };
 const table = new Table({
   head: ['level', 'mutants', 'killed', 'survivors', 'equivalent', 'not run here', 'no such name', 'score'],
-  style: { head: [] },
+  style: { head: [], border: [] },
   colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
 });
 const toDo: string[] = [];

@@ -170,6 +170,9 @@ async function withoutNames(files: readonly string[]): Promise<Set<string>> {
   ]);
   const compilerOptions = {
     paths: Object.fromEntries(paths) as Record<string, string[]>,
+    // Beside no package.json they would be taken for CommonJS.
+    module: 'esnext',
+    moduleResolution: 'bundler',
     typeRoots: [path.join(workshopRoot, 'node_modules/@types')],
   };
   fs.writeFileSync(
@@ -186,6 +189,9 @@ async function withoutNames(files: readonly string[]): Promise<Set<string>> {
     // It found errors, which is what it is asked for.
     ({ stdout }: { stdout: string }) => stdout,
   );
+  // Those with these numbers are about its syntax.
+  const noProgram = /^.*error TS1\d{3}:.*$/m.exec(output);
+  if (noProgram !== null) throw new Error(`a mutant is no program: ${noProgram[0]}`);
   const found = [...output.matchAll(/^(?:.*\/)?(mutant-\d+\.ts)\(\d+,\d+\): error (TS\d+):/gm)];
   return new Set(
     found
