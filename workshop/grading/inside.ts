@@ -19,7 +19,10 @@ export type Inside = {
   ptsPtmx: FoundFile | null;
   /** The filesystem on /dev/pts, by number: each instance of devpts has its own. */
   devptsDevice: string;
-  /** The processes that each proc filesystem shows which it can see, by mount point. Their numbers are that one's. */
+  /**
+   * The processes that each proc filesystem shows which it can see, by mount point. Their numbers are that one's. Not a
+   * directory of one that is mounted by itself: /proc/irq has numbers, too.
+   */
   processes: Record<string, number[]>;
   /** The loopback interface in its /sys, as `device:inode`: each network has one of its own. */
   loopbackId: string;
@@ -45,7 +48,7 @@ export function lookInside({ pid, root, cwd, cwdId, mounts }: ProcessFacts): Ins
       devptsDevice: fileId(`${top}/dev/pts`).split(':')[0]!,
       processes: Object.fromEntries(
         mounts
-          .filter(({ type }) => type === 'proc')
+          .filter(({ type, root: shownPart }) => type === 'proc' && shownPart === '/')
           .map(({ mountPoint }) => [mountPoint, processNumbers(`${top}${mountPoint}`)]),
       ),
       loopbackId: fileId(`${top}${loopback}`),
