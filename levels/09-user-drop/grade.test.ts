@@ -44,7 +44,24 @@ const uidAlone = scenario({
   args: ['-i', 'busybox', '--user', `${uid}`, '/bin/sh', '-c', probes({ ids: 'grep -E "^[UG]id" /proc/self/status' })],
   reproduce: `--user ${uid} sh -c 'grep -E "^(Uid|Gid)" /proc/self/status'`,
 });
-const refusals = ['', 'bob', `${uid}:${gid}:1`, '4294967295'].map((word) =>
+/** One more means "leave it as it is" to setuid(2) and setgid(2). */
+const largest = 4_294_967_294;
+const largestIds = scenario({
+  host: 'user',
+  args: [
+    '-i',
+    'busybox',
+    '--user',
+    `${largest}:${largest}`,
+    '/bin/sh',
+    '-c',
+    probes({ ids: 'grep -E "^[UG]id" /proc/self/status' }),
+  ],
+  reproduce: `--user ${largest}:${largest} sh -c 'grep -E "^(Uid|Gid)" /proc/self/status'`,
+});
+const tooLarge = largest + 1;
+const refusedWords = ['', 'bob', `${uid}:${gid}:1`, `${tooLarge}`, `${tooLarge}:${gid}`, `${uid}:${tooLarge}`];
+const refusals = refusedWords.map((word) =>
   scenario({
     host: 'user',
     args: ['-i', 'busybox', `--user=${word}`, '/bin/sh', '-c', 'cat /proc/self/status'],
@@ -174,7 +191,13 @@ check('09.5', 'without --user it is root; a uid alone brings its group; other wo
       const finding = refusal(refused!, one);
       if (finding !== undefined) return finding;
     }
-    return undefined;
+    const largestFound = said(largestIds.run!, 'ids')?.replaceAll(/\s+/g, ' ');
+    if (largestFound === `Uid: ${fourTimes(largest)} Gid: ${fourTimes(largest)}`) return undefined;
+    return {
+      expected: `for --user ${largest}:${largest}, the largest ids: both`,
+      actual: largestFound ?? `the command never ran: ${showEnd(largestIds.run!)}`,
+      evidence: showStderr(largestIds.run!),
+    };
   },
 });
 
