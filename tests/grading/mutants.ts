@@ -253,6 +253,8 @@ function ideasForStatements(
     }
   }
   for (const [one, other] of neighbours(statements)) {
+    // Constants that are there before anything runs.
+    if (!inFunction && one.type === 'VariableDeclaration' && other.type === 'VariableDeclaration') continue;
     const edits = [
       { ...asEdit(one), text: text(other) },
       { ...asEdit(other), text: text(one) },

@@ -1,6 +1,7 @@
 // What graders say of mutants: those that pass where they should not are holes in a grader.
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -78,9 +79,9 @@ export async function gradeMutants(
   );
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-mutants-'));
   try {
-    const files = mutants.map((mutant, index) => {
+    const files = mutants.map(({ program }, index) => {
       const file = path.join(directory, `mutant-${index}.ts`);
-      fs.writeFileSync(file, mutant.program);
+      fs.writeFileSync(file, program);
       return file;
     });
     const broken = await withoutNames(files);
@@ -100,7 +101,10 @@ export async function gradeMutants(
     async function outcomeOf(mutant: Mutant, file: string): Promise<Outcome> {
       if (mutant.elsewhere) return { kind: 'elsewhere' };
       if (broken.has(file)) return { kind: 'broken' };
-      const verdict = await graders.verdict(level, file);
+      // Without its types, which Node would have to take out of it in each run: it is not in the compile cache.
+      const plain = file.replace(/\.ts$/, '.mjs');
+      fs.writeFileSync(plain, stripTypeScriptTypes(mutant.program));
+      const verdict = await graders.verdict(level, plain);
       if (!Array.isArray(verdict)) return { kind: 'fault', message: verdict.fault };
       if (verdict.length > 0) return { kind: 'killed', by: verdict };
       return { kind: excused.has(mutant.key) ? 'equivalent' : 'survived' };

@@ -3,12 +3,6 @@ import type { Excuse } from '../mutation.ts';
 
 export const excuses: readonly Excuse[] = [
   {
-    because: 'Two constants that do not know of each other: any order will do.',
-    mutants: [
-      'swapped in the file: const devices = { null: [1, 3], zero: [1, 5], full: [1, 7], rando… || const namespaces = linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux…',
-    ],
-  },
-  {
     because: 'The same request again changes nothing.',
     mutants: ['repeated in contain: linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL);'],
   },
