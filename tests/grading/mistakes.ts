@@ -13,6 +13,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { applyPatch } from 'diff';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
+import type { GradeResult } from '../../workshop/grading/result.ts';
 import { findLevel, type Level, solutionFile } from '../../workshop/levels.ts';
 import { checkJson } from './check.ts';
 
@@ -70,25 +71,30 @@ export function notHere({ cgroup }: Mistake): string | null {
 /** What a report must say of a wrong program, or says: the checks that fail, and what is said of the first. */
 export type Verdict = { fails: string[]; misconception: string | null; line: number | null };
 
+/** What a result says of a program. */
+export function verdictOn(file: string, { checks }: GradeResult): Verdict {
+  const failed = checks.filter(({ status }) => status === 'failed');
+  const at = failed[0]?.at ?? null;
+  return {
+    fails: failed.map(({ id }) => id),
+    misconception: failed[0]?.mistake ?? null,
+    line: at?.file === file ? at.line : null,
+  };
+}
+
 /** Grades a wrong program of a level. */
 export async function gradeMistake(level: Level, mistake: Mistake): Promise<{ expected: Verdict; found: Verdict }> {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-mistake-'));
   try {
     const file = writeProgram(mistake, directory);
-    const { checks } = await checkJson(level.number, '--file', file);
-    const failed = checks.filter(({ status }) => status === 'failed');
-    const at = failed[0]?.at ?? null;
+    const result = await checkJson(level.number, '--file', file);
     return {
       expected: {
         fails: [mistake.fails, ...mistake.also],
         misconception: mistake.misconception,
         line: mistake.line,
       },
-      found: {
-        fails: failed.map(({ id }) => id),
-        misconception: failed[0]?.mistake ?? null,
-        line: at?.file === file ? at.line : null,
-      },
+      found: verdictOn(file, result),
     };
   } finally {
     fs.rmSync(directory, { recursive: true });

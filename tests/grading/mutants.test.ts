@@ -1,8 +1,9 @@
 // Mutants: that each kind is made, as small programs show it; and that a grader finds a few of them.
 import { describe, expect, test } from 'vitest';
 import { allLevels, findLevel } from '../../workshop/levels.ts';
+import { openGraders } from './grader-pool.ts';
 import { type Kind, mutantsOf, type MutantOptions } from './mutants.ts';
-import { excusesFor, gradeMutants, mutantsOfLevel, openGraders } from './mutation.ts';
+import { excusesFor, gradeMutants, mutantsOfLevel } from './mutation.ts';
 
 /** The mutants of one kind, each without what all of them have. */
 function made(kind: Kind, source: string, options?: MutantOptions): string[] {

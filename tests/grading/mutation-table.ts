@@ -5,11 +5,10 @@ import chalk from 'chalk';
 import Table from 'cli-table3';
 import { createTwoFilesPatch } from 'diff';
 import fs from 'node:fs';
-import { endOnSignals, needBusybox } from '../../workshop/cli/command.ts';
-import { sweepTestbeds } from '../../workshop/grading/testbed.ts';
 import { allLevels, findLevel, type Level, solutionFile } from '../../workshop/levels.ts';
+import { openGradersOfCommand } from './grader-pool.ts';
 import type { Mutant } from './mutants.ts';
-import { gradeMutants, type Mutation, openGraders, type Outcome } from './mutation.ts';
+import { gradeMutants, type Mutation, type Outcome } from './mutation.ts';
 
 /** Mutants that are graded at a time. */
 const CONCURRENT = 2;
@@ -20,12 +19,7 @@ const { values, positionals } = parseArgs({
 });
 const levels = positionals.length === 0 ? allLevels() : positionals.map(levelMeant);
 
-await using graders = openGraders(CONCURRENT);
-endOnSignals(async () => {
-  await graders[Symbol.asyncDispose]();
-  await sweepTestbeds(process.pid);
-});
-await needBusybox(true);
+await using graders = await openGradersOfCommand(CONCURRENT);
 
 const marks: Readonly<Record<Outcome['kind'], string>> = {
   killed: '.',
