@@ -154,7 +154,12 @@ check('02.3', '/dev is its own, and null, zero, full, random, urandom and tty wo
         };
       }
     }
-    return undefined;
+    if ((inside.devMode & 0o005) === 0o005) return undefined;
+    return {
+      expected: 'that everybody may look into /dev and find a device there: mode 0755',
+      actual: `its mode is ${octal(inside.devMode & 0o7777)}`,
+      at: mountOfDev(run),
+    };
   },
 });
 

@@ -13,8 +13,9 @@ export type Inside = {
   cwdIsInside: boolean;
   /** `bin/sh`, which is a link in our images. */
   shell: FoundFile | null;
-  /** The files in its /dev, by name. */
+  /** The files in its /dev, by name, and that directory's permission bits. */
   dev: Record<string, FoundFile>;
+  devMode: number;
   /** `ptmx` in its /dev/pts, which makes new terminals there. */
   ptsPtmx: FoundFile | null;
   /** The filesystem on /dev/pts, by number: each instance of devpts has its own. */
@@ -44,6 +45,7 @@ export function lookInside({ pid, root, cwd, cwdId, mounts }: ProcessFacts): Ins
       cwdIsInside: named && cwdId !== '' && fileId(`${top}${below}`) === cwdId,
       shell: foundFile(top, 'bin/sh'),
       dev: Object.fromEntries(namesIn(`${top}/dev`).map((name) => [name, foundFile(`${top}/dev`, name)!])),
+      devMode: fs.statSync(`${top}/dev`, { throwIfNoEntry: false })?.mode ?? 0,
       ptsPtmx: foundFile(`${top}/dev/pts`, 'ptmx'),
       devptsDevice: fileId(`${top}/dev/pts`).split(':')[0]!,
       processes: Object.fromEntries(
