@@ -34,16 +34,28 @@ const table = new Table({
   style: { head: [], border: [] },
   colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
 });
-const toDo: string[] = [];
+let toDo = 0;
+/** What somebody has to look at is said as soon as it is known: a level takes minutes. */
+function say(text: string): void {
+  toDo += 1;
+  process.stdout.write(`\n${text}\n`);
+}
 for (const level of levels) {
-  const progress = ({ kind }: Outcome): boolean => process.stderr.write(marks[kind]);
+  const progress = (mutant: Mutant, outcome: Outcome): void => {
+    process.stderr.write(marks[outcome.kind]);
+    if (outcome.kind === 'survived') say(`${chalk.red('survived')} ${mutant.key}\n${difference(level, mutant)}`);
+    if (outcome.kind !== 'fault') return;
+    say(`${chalk.red('no verdict')} ${mutant.key}\n${outcome.message}\n${difference(level, mutant)}`);
+  };
   const mutation = await gradeMutants(level, graders, { ...values, progress });
+  for (const key of mutation.stale) {
+    say(`${chalk.red('stale')} in mutants/${level.name}.ts, no mutant that passes: ${key}`);
+  }
   process.stderr.write('\n');
   table.push(rowOf(level, mutation));
-  toDo.push(...findings(level, mutation));
 }
-process.stdout.write(`${toDo.map((text) => `${text}\n`).join('')}${table.toString()}\n`);
-process.exitCode = toDo.length === 0 ? 0 : 1;
+process.stdout.write(`${table.toString()}\n`);
+process.exitCode = toDo === 0 ? 0 : 1;
 
 function rowOf(level: Level, { results }: Mutation): (string | number)[] {
   const count = (kind: Outcome['kind']): number => results.filter(({ outcome }) => outcome.kind === kind).length;
@@ -51,18 +63,6 @@ function rowOf(level: Level, { results }: Mutation): (string | number)[] {
   const score = killed + survived === 0 ? '' : `${Math.floor((100 * killed) / (killed + survived))} %`;
   const rest = [count('equivalent'), count('elsewhere'), count('broken')];
   return [level.name, results.length, killed, survived, ...rest, score];
-}
-
-/** What is to be done about a level. */
-function findings(level: Level, { results, stale }: Mutation): string[] {
-  return [
-    ...results.flatMap(({ mutant, outcome }) => {
-      if (outcome.kind === 'survived') return [`${chalk.red('survived')} ${mutant.key}\n${difference(level, mutant)}`];
-      if (outcome.kind !== 'fault') return [];
-      return [`${chalk.red('no verdict')} ${mutant.key}\n${outcome.message}\n${difference(level, mutant)}`];
-    }),
-    ...stale.map((key) => `${chalk.red('stale')} in mutants/${level.name}.ts, no mutant that passes: ${key}`),
-  ];
 }
 
 /** The lines that differ, with one around them. */

@@ -49,7 +49,7 @@ export type MutationOptions = {
   /** Only those whose key has these words. */
   only?: string;
   /** Called after each verdict. */
-  progress?: (outcome: Outcome) => void;
+  progress?: (mutant: Mutant, outcome: Outcome) => void;
 };
 
 /**
@@ -87,7 +87,7 @@ export async function gradeMutants(
       mutants.map(async (mutant, index) => {
         const file = files[index]!;
         const outcome = await outcomeOf(mutant, file);
-        options.progress?.(outcome);
+        options.progress?.(mutant, outcome);
         return { mutant, outcome };
       }),
     );
