@@ -1,5 +1,5 @@
 // Runs a level's grader with vitest, in this process, which is one of its own: see grader.ts.
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
@@ -49,8 +49,10 @@ export async function runGrader({
     },
   };
   const graders = (ownChecksOnly ? [level] : levelsUpTo(level)).map((each) => levelFile(each, 'grade.test.ts'));
-  // Not in node_modules, where root's files would be in the way of the owner's next "npm ci".
-  const cache = path.join(dataDirectory(), 'cache', 'vitest');
+  // Not in node_modules, where root's files would be in the way of the owner's next "npm ci". Each checkout has its own:
+  // vitest empties it where another version of its packages has been, also while somebody reads it.
+  const checkout = createHash('sha256').update(workshopRoot).digest('hex').slice(0, 12);
+  const cache = path.join(dataDirectory(), 'cache', 'vitest', checkout);
   const vitest = await startVitest(
     'test',
     [],
