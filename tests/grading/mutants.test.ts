@@ -21,7 +21,7 @@ describe('a mutant has', () => {
       'function f() { one(); return 3; }',
       'function f() { one(); two(); }',
     ]);
-    expect(made('removed', 'if (a) b(); else c();')).toEqual(['', 'if (a) ; else c();', 'if (a) b(); else ;']);
+    expect(made('removed', 'if (a) b(); else c();')).toEqual(['', 'if (a) {} else c();', 'if (a) b(); else {}']);
   });
 
   test('an option less', () => {
@@ -133,12 +133,12 @@ test('what runs with the other cgroup version only is known: branches, and what 
       .filter((mutant) => mutant.elsewhere)
       .map(({ key }) => key);
   expect(elsewhere(1)).toEqual([
-    'removed in both: if (version === 1) first(); else ;',
+    'removed in both: if (version === 1) first(); else {}',
     'removed in both: if (version === 2) third();',
     'removed in only: return 5;',
     'constant in only: return 6;',
   ]);
-  expect(elsewhere(2)).toEqual(['removed in both: if (version === 1) ; else second(only());']);
+  expect(elsewhere(2)).toEqual(['removed in both: if (version === 1) {} else second(only());']);
 });
 
 describe.for(allLevels())('the list of $name', (level) => {

@@ -134,13 +134,13 @@ function ideasFor(program: Node, source: string): Idea[] {
         if (node.alternate !== null) {
           for (const branch of [node.consequent, node.alternate]) {
             if (branch.type !== 'BlockStatement')
-              add('removed', [{ start: branch.start, end: branch.end, text: ';' }], node);
+              add('removed', [{ start: branch.start, end: branch.end, text: '{}' }], node);
           }
         }
         replaceCondition(node.test);
         break;
       case 'ForOfStatement':
-        if (node.body.type !== 'BlockStatement') replace('removed', node.body, ';');
+        if (node.body.type !== 'BlockStatement') replace('removed', node.body, '{}');
         break;
       case 'ConditionalExpression':
         replaceCondition(node.test);
