@@ -52,7 +52,7 @@ export async function runGrader({
   // Not in node_modules, where root's files would be in the way of the owner's next "npm ci". Each checkout has its own:
   // vitest empties it where another version of its packages has been, also while somebody reads it.
   const checkout = createHash('sha256').update(workshopRoot).digest('hex').slice(0, 12);
-  const cache = path.join(dataDirectory(), 'cache', 'vitest', checkout);
+  const cache = path.join(dataDirectory(), 'cache', 'graders', checkout);
   const vitest = await startVitest(
     'test',
     [],
