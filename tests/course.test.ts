@@ -71,6 +71,7 @@ test('nothing belongs to no level', () => {
   expect(folders('solutions')).toEqual(names);
   expect(folders('tests/grading/mistakes')).toEqual(names);
   expect(folders('tests/grading/alternatives')).toEqual(names.map((name) => `${name}.ts`));
+  expect(folders('tests/grading/mutants')).toEqual(names.map((name) => `${name}.ts`));
   expect(folders('workshop/skeletons')).toEqual(names.map((name) => `${name}.ts`));
   expect(folders('workshop/grading/misconceptions')).toEqual(names.map((name) => `${name}.ts`));
 });

@@ -13,6 +13,9 @@ case ${1:-tests} in
     # a browser for the site, and letters for it; libcap2-bin, procps, python3: commands of the handbook
     packages="$packages chromium fonts-liberation libcap2-bin procps python3-minimal"
 
+    # runtimes that are known to be right, which the graders must pass
+    packages="$packages bubblewrap crun runc"
+
     # arm64 on another machine: an emulator for programs, what Node links to, and the C headers
     if [ "$(dpkg --print-architecture)" != arm64 ]; then
       packages="$packages qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross

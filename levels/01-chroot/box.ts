@@ -10,8 +10,8 @@ function run({ image, imageDir, containerDir, command }: BoxOptions): number {
   const archive = path.join(imageDir, `${image}.tar`);
   // TODO 6: where the archive is missing, throw an error that says so, before anything is made.
 
-  // TODO 1: make a directory for this container alone: in containerDir, with a name that nobody else has
-  // (fs.mkdtempSync). In it, root is the directory 'rootfs'.
+  // TODO 1: make a directory for this container alone: in containerDir, which may not be there yet, with a name that
+  // nobody else has (fs.mkdtempSync). In it, root is the directory 'rootfs'.
   const root = '/';
   unpack(archive, root);
 

@@ -3,13 +3,26 @@ import { grade } from '#grading';
 import type { FoundFile } from '#grading/files';
 import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/01-chroot';
+import { randomWord } from '#grading/random';
 import type { Run } from '#grading/run';
+import { dataDirectory } from '../../workshop/paths.ts';
 import { missingImage, missingImageName, said, secret, secretFile, tour } from '#grading/tour';
 
-const { scenario, check } = grade('01-chroot', misconceptions);
+const { scenario, check, earlier } = grade('01-chroot', misconceptions);
 
 const held = scenario(tour);
 const missing = scenario(missingImage);
+
+/** As on a new machine: a folder of containers that is not there yet. */
+const newFolder = `${randomWord()}/containers`;
+const first = scenario(
+  {
+    host: 'mishaps',
+    args: ['-i', 'busybox', '--container-dir', `${dataDirectory()}/containers/${newFolder}`, '/bin/true'],
+    reproduce: '-i busybox --container-dir /tmp/new/containers /bin/true',
+  },
+  missingImage,
+);
 
 /** The root directory of the container, among what lies in the folder of containers: where bin/busybox is. */
 function rootOf(run: Run): string | null {
@@ -45,7 +58,12 @@ check('01.1', "the image is unpacked into a directory of the container's own", {
         actual: 'the image lies in the folder of containers itself, which all of them share',
         evidence,
       };
-    return undefined;
+    if (earlier || rootOf(first.run!)?.startsWith(`${newFolder}/`) === true) return undefined;
+    return {
+      expected: 'the same where --container-dir names a folder that is not there yet',
+      actual: `nothing was unpacked there, and ${showEnd(first.run!)}`,
+      evidence: [`run ${first.scenario.reproduce}`],
+    };
   },
 });
 

@@ -5,7 +5,7 @@ import { grade } from '#grading';
 import type { FoundFile } from '#grading/files';
 import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/02-mount-namespace';
-import type { Mount } from '#grading/processes';
+import { type Mount, processFacts } from '#grading/processes';
 import type { Run } from '#grading/run';
 import { said, tour } from '#grading/tour';
 
@@ -154,7 +154,26 @@ check('02.3', '/dev is its own, and null, zero, full, random, urandom and tty wo
         };
       }
     }
-    return undefined;
+    if ((inside.devMode & 0o005) !== 0o005) {
+      return {
+        expected: 'that everybody may look into /dev and find a device there: mode 0755',
+        actual: `its mode is ${octal(inside.devMode & 0o7777)}`,
+        at: mountOfDev(run),
+      };
+    }
+    // What keeps others from writing to new files; box.ts has it from us.
+    const protects = (umask: number): number => umask & 0o022;
+    const own = processFacts(process.pid)!.umask;
+    if (protects(command.umask) === protects(own)) return undefined;
+    return {
+      expected: `that the command has the umask with which box.ts was started, ${octal(own)}`,
+      actual: `it is ${octal(command.umask)}`,
+      evidence: [
+        `/proc/${command.innerPid}/status: Umask: ${octal(command.umask)}`,
+        ...run.trace.filter(({ call }) => call === 'umask').map(showCall),
+      ],
+      at: run.trace.findLast(({ call }) => call === 'umask'),
+    };
   },
 });
 

@@ -48,10 +48,21 @@ const idsOf = (word: string): Scenario => ({
   reproduce: `--user '${word}' sh -c 'grep -E "^(Uid|Gid)" /proc/self/status'`,
 });
 const uidAlone = scenario(idsOf(`${uid}`));
-const refusals = ['bob', '', '-1', `${uid}:`, `${uid}:${gid}:1`, '4294967295'].map((word) => ({
-  word,
-  refused: scenario(idsOf(word)),
-}));
+/** One more means "leave it as it is" to setuid(2) and setgid(2). */
+const largest = 4_294_967_294;
+const largestIds = scenario(idsOf(`${largest}:${largest}`));
+const tooLarge = largest + 1;
+const refusedWords = [
+  'bob',
+  '',
+  '-1',
+  `${uid}:`,
+  `${uid}:${gid}:1`,
+  `${tooLarge}`,
+  `${tooLarge}:${gid}`,
+  `${uid}:${tooLarge}`,
+];
+const refusals = refusedWords.map((word) => ({ word, refused: scenario(idsOf(word)) }));
 const asRoot = scenario(tour);
 
 /** Real, effective, saved and filesystem id, as /proc/PID/status lists them. */
@@ -195,7 +206,13 @@ check('09.5', 'without --user it is root; a uid alone brings its group; other wo
       const finding = refusal(refused.run!, word);
       if (finding !== undefined) return { ...finding, seenIn: refused.run! };
     }
-    return undefined;
+    const largestFound = said(largestIds.run!, 'ids')?.replaceAll(/\s+/g, ' ');
+    if (largestFound === `Uid: ${fourTimes(largest)} Gid: ${fourTimes(largest)}`) return undefined;
+    return {
+      expected: `for --user ${largest}:${largest}, the largest ids: both`,
+      actual: largestFound ?? `the command never ran: ${showEnd(largestIds.run!)}`,
+      evidence: showStderr(largestIds.run!),
+    };
   },
 });
 

@@ -14,7 +14,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { applyPatch } from 'diff';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
-import type { CheckResult } from '../../workshop/grading/result.ts';
+import type { CheckResult, GradeResult } from '../../workshop/grading/result.ts';
 import { findLevel, type Level, solutionFile, spoken } from '../../workshop/levels.ts';
 import { checkJson } from './check.ts';
 
@@ -74,6 +74,17 @@ export function notHere({ cgroup }: Mistake): string | null {
 /** What a report must say of a wrong program, or says: the checks that fail, and what is said of the first. */
 export type Verdict = { fails: string[]; misconception: string | null; line: number | null };
 
+/** What a result says of a program. */
+export function verdictOn(file: string, { checks }: GradeResult, perhaps: readonly string[] = []): Verdict {
+  const failed = checks.filter(({ status }) => status === 'failed');
+  const at = failed[0]?.at ?? null;
+  return {
+    fails: failed.map(({ id }) => id).filter((id) => !perhaps.includes(id)),
+    misconception: failed[0]?.mistake ?? null,
+    line: at?.file === file ? at.line : null,
+  };
+}
+
 /** Grades a wrong program of a level. `first` is the first check that failed. */
 export async function gradeMistake(
   level: Level,
@@ -82,21 +93,15 @@ export async function gradeMistake(
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-mistake-'));
   try {
     const file = writeProgram(mistake, directory);
-    const { checks } = await checkJson(spoken(level), '--file', file);
-    const failed = checks.filter(({ status }) => status === 'failed');
-    const at = failed[0]?.at ?? null;
+    const result = await checkJson(spoken(level), '--file', file);
     return {
       expected: {
         fails: [mistake.fails, ...mistake.also],
         misconception: mistake.misconception,
         line: mistake.line,
       },
-      found: {
-        fails: failed.map(({ id }) => id).filter((id) => !mistake.perhaps.includes(id)),
-        misconception: failed[0]?.mistake ?? null,
-        line: at?.file === file ? at.line : null,
-      },
-      first: failed[0],
+      found: verdictOn(file, result, mistake.perhaps),
+      first: result.checks.find(({ status }) => status === 'failed'),
     };
   } finally {
     fs.rmSync(directory, { recursive: true });

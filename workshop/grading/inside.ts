@@ -13,13 +13,17 @@ export type Inside = {
   cwdIsInside: boolean;
   /** `bin/sh`, which is a link in our images. */
   shell: FoundFile | null;
-  /** The files in its /dev, by name. */
+  /** The files in its /dev, by name, and that directory's permission bits. */
   dev: Record<string, FoundFile>;
+  devMode: number;
   /** `ptmx` in its /dev/pts, which makes new terminals there. */
   ptsPtmx: FoundFile | null;
   /** The filesystem on /dev/pts, by number: each instance of devpts has its own. */
   devptsDevice: string;
-  /** The processes that each proc filesystem shows which it can see, by mount point. Their numbers are that one's. */
+  /**
+   * The processes that each proc filesystem shows which it can see, by mount point. Their numbers are that one's. Not a
+   * directory of one that is mounted by itself: /proc/irq has numbers, too.
+   */
   processes: Record<string, number[]>;
   /** The loopback interface in its /sys, as `device:inode`: each network has one of its own. */
   loopbackId: string;
@@ -41,11 +45,12 @@ export function lookInside({ pid, root, cwd, cwdId, mounts }: ProcessFacts): Ins
       cwdIsInside: named && cwdId !== '' && fileId(`${top}${below}`) === cwdId,
       shell: foundFile(top, 'bin/sh'),
       dev: Object.fromEntries(namesIn(`${top}/dev`).map((name) => [name, foundFile(`${top}/dev`, name)!])),
+      devMode: fs.statSync(`${top}/dev`, { throwIfNoEntry: false })?.mode ?? 0,
       ptsPtmx: foundFile(`${top}/dev/pts`, 'ptmx'),
       devptsDevice: fileId(`${top}/dev/pts`).split(':')[0]!,
       processes: Object.fromEntries(
         mounts
-          .filter(({ type }) => type === 'proc')
+          .filter(({ type, root: shownPart }) => type === 'proc' && shownPart === '/')
           .map(({ mountPoint }) => [mountPoint, processNumbers(`${top}${mountPoint}`)]),
       ),
       loopbackId: fileId(`${top}${loopback}`),

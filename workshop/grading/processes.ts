@@ -44,6 +44,8 @@ export type ProcessFacts = {
   gids: number[];
   /** Supplementary groups. */
   groups: number[];
+  /** The permission bits that it takes from each file that it makes. */
+  umask: number;
   noNewPrivs: boolean;
   /** Capabilities that it has or could get back: effective, permitted, inheritable and ambient, as one set of bits. */
   capabilities: bigint;
@@ -81,6 +83,7 @@ export function processFacts(pid: number): ProcessFacts | null {
     uids: numbers(field('Uid')),
     gids: numbers(field('Gid')),
     groups: numbers(field('Groups')),
+    umask: Number.parseInt(field('Umask'), 8),
     noNewPrivs: field('NoNewPrivs') === '1',
     capabilities: ['CapEff', 'CapPrm', 'CapInh', 'CapAmb'].reduce(
       (bits, name) => bits | BigInt(`0x${field(name) || '0'}`),

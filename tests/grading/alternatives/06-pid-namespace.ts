@@ -81,6 +81,9 @@ function become(home: string, image: string, command: string[]): number {
   linux.umount2('.', linux.MNT_DETACH);
   process.chdir('/');
   linux.mount('proc', '/proc', 'proc', rest | linux.MS_NODEV);
+  // As Docker does it: parts of /proc that are to be read only. The names in /proc/irq are numbers, but no processes.
+  linux.mount('/proc/irq', '/proc/irq', null, linux.MS_BIND);
+  linux.mount('none', '/proc/irq', null, linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY);
   linux.mount('sysfs', '/sys', 'sysfs', rest | linux.MS_NODEV | linux.MS_RDONLY);
   try {
     linux.execvp(command[0]!, command);

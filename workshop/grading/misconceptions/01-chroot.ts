@@ -9,6 +9,13 @@ export const misconceptions: readonly Misconception[] = [
     shows: (run) => findCall(run, ['chroot', 'mount'], ({ errno }) => errno === 'EPERM' || errno === 'EACCES'),
   },
   {
+    slug: 'folder-taken-for-granted',
+    checks: ['01.1'],
+    line: /\bmkdtemp(Sync)?\(|\bmkdir(Sync)?\(/,
+    why: 'On a new machine the folder of containers is not there yet, nor is one that somebody names with --container-dir. mkdtemp makes one directory, not those above it: they have to be made first, which is no error where they exist.',
+    shows: (_run, finding) => finding.expected.includes('not there yet'),
+  },
+  {
     slug: 'links-lost-their-slash',
     checks: ['01.2', '01.4'],
     line: /\bextract\(|['"`]tar['"`],/,

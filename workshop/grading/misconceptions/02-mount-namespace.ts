@@ -201,6 +201,12 @@ export const misconceptions: readonly Misconception[] = [
     shows: (run) => madeDevice(run, (_made, asked) => asked.endsWith('1232')),
   },
   {
+    slug: 'umask-not-put-back',
+    checks: ['02.3'],
+    why: 'The umask belongs to the process, and stays when its program is replaced. What was set for the devices holds for the command, too: whatever it makes from now on, everybody may write to. umask returns the old value, so that it can be put back.',
+    shows: (_run, finding) => finding.expected.includes('the umask with which'),
+  },
+  {
     slug: 'umask-takes-bits-away',
     checks: ['02.3'],
     why: 'You asked for 0666 and got less: each process has a umask, and the bits in it are taken from the mode of every file that it makes. With the usual 022 only root may write to the device.',
@@ -210,7 +216,8 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'for-root-only',
     checks: ['02.3'],
     why: 'These permission bits keep out everybody but root. In a container other users run programs, too, and they all expect to write to /dev/null.',
-    shows: (run) => madeDevice(run, ({ mode }) => (mode & 0o006) !== 0o006),
+    shows: (run, finding) =>
+      madeDevice(run, ({ mode }) => (mode & 0o006) !== 0o006) ?? finding.expected.includes('may look into /dev'),
   },
   {
     slug: 'wrong-numbers',

@@ -1,0 +1,88 @@
+// npm run test:flaky [level …] [-- --times N]: every solution and every wrong program, again and again, while other
+// programs keep the machine busy. The verdict must be the same each time. Status 1 where one was not.
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import type { GradeResult } from '../../workshop/grading/result.ts';
+import { allLevels, findLevel, type Level, solutionFile } from '../../workshop/levels.ts';
+import { openGradersOfCommand } from './grader-pool.ts';
+import { mistakesOf, notHere, verdictOn, writeProgram } from './mistakes.ts';
+
+/** Programs that are graded at a time, beside as many that do nothing but compute. */
+const CONCURRENT = 2;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { times: { type: 'string', default: '50' } },
+});
+const times = Number(values.times);
+if (!Number.isInteger(times) || times < 1) fail(`--times takes a whole number from 1, not "${values.times}"`);
+const levels = positionals.length === 0 ? allLevels() : positionals.map(levelMeant);
+
+await using graders = await openGradersOfCommand(CONCURRENT);
+const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-flaky-'));
+// setpriv: they end with us, however we end.
+const load = Array.from({ length: CONCURRENT }, () =>
+  spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'sh', '-c', 'while :; do :; done'], { stdio: 'ignore' }),
+);
+try {
+  const programs = levels.flatMap(programsOf);
+  const differing = (await Promise.all(programs.map(differences))).filter((text) => text !== null);
+  process.stderr.write('\n');
+  process.stdout.write(differing.map((text) => `${text}\n`).join(''));
+  process.stdout.write(
+    `${programs.length} programs, ${times} times each: ${differing.length} with more than one verdict\n`,
+  );
+  process.exitCode = differing.length === 0 ? 0 : 1;
+} finally {
+  for (const spinning of load) spinning.kill('SIGKILL');
+  fs.rmSync(directory, { recursive: true });
+}
+
+type Program = { name: string; level: Level; file: string };
+
+function programsOf(level: Level): Program[] {
+  const mistakes = mistakesOf(level.name).filter((mistake) => notHere(mistake) === null);
+  const folder = path.join(directory, level.number);
+  fs.mkdirSync(folder);
+  return [
+    { name: `${level.name}, the solution`, level, file: solutionFile(level) },
+    ...mistakes.map((mistake) => ({ name: mistake.name, level, file: writeProgram(mistake, folder) })),
+  ];
+}
+
+/** The verdicts on a program, where there is more than one: how often each was heard, and what was seen the first time. */
+async function differences({ name, level, file }: Program): Promise<string | null> {
+  const heard = new Map<string, { count: number; seen: string }>();
+  for (let time = 0; time < times; time += 1) {
+    const { verdict, seen } = shown(file, await graders.grade({ level, target: 'file', file }));
+    heard.set(verdict, { seen, ...heard.get(verdict), count: (heard.get(verdict)?.count ?? 0) + 1 });
+    process.stderr.write(heard.size > 1 ? '!' : '.');
+  }
+  if (heard.size === 1) return null;
+  const lines = [...heard]
+    .sort(([, one], [, other]) => other.count - one.count)
+    .map(([verdict, { count, seen }]) => `  ${count} times ${verdict}${seen === '' ? '' : `\n    ${seen}`}`);
+  return `${name}\n${lines.join('\n')}`;
+}
+
+/** A verdict as words that are the same for the same verdict, and what the kernel said in this run. */
+function shown(file: string, result: GradeResult | { fault: string }): { verdict: string; seen: string } {
+  if ('fault' in result) return { verdict: 'none: the grader broke', seen: result.fault };
+  const { fails, misconception, line } = verdictOn(file, result);
+  if (fails.length === 0) return { verdict: 'passed', seen: '' };
+  const first = result.checks.find(({ status }) => status === 'failed')!;
+  const verdict = `failed ${fails.join(' ')}, ${misconception ?? 'no misconception'}, line ${line ?? 'unknown'}`;
+  return { verdict, seen: `${first.actual}; ${first.evidence?.join('; ')}` };
+}
+
+function levelMeant(word: string): Level {
+  return findLevel(word) ?? fail(`there is no level ${word}`);
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(2);
+}
