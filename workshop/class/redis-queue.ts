@@ -1,0 +1,140 @@
+// The queue between machines: BullMQ on Redis. `grade --queue` puts submissions in and takes outcomes out; any number
+// of `grade:worker` grade them.
+//
+// BullMQ sees to it that a submission whose worker is gone goes to another one, and that only the worker that holds it
+// can finish it. Redis may lose what it has, though, and may be gone for a while. So whoever put a submission in asks
+// after each of them until its outcome is in the journal, and puts it in again where Redis knows nothing of it. It is
+// the journal that makes it once: a second outcome for the same student is dropped.
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Job, Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { type GradingTerms, notGraded } from './grade-submission.ts';
+import type { GradingQueue } from './queue.ts';
+import type { Submission } from './submission.ts';
+import type { Outcome } from './verdict.ts';
+
+/** What a worker is given. */
+export type QueuedWork = { submission: Submission; terms: GradingTerms };
+
+/** Times that a submission is tried on some machine, where it cannot be graded. */
+export const ATTEMPTS = 3;
+/** Milliseconds before the second one; twice as many before the third. */
+const BACKOFF = 2000;
+/** Milliseconds between two rounds of asking. */
+const INTERVAL = 250;
+/** Submissions that are in Redis at a time, at least, and for each worker. */
+const FEWEST = 32;
+const FOR_EACH_WORKER = 8;
+
+/** The queue's name. Workers with other graders have another one, so no verdict is theirs. */
+export function queueName(graderVersion: string): string {
+  return `boxwright-${graderVersion.replaceAll(/[^\w.-]/g, '-')}`;
+}
+
+/** A connection that waits for a server that is away for a while. @param onAway is told, once for each time */
+export function connectTo(url: string, onAway: (message: string) => void): Redis {
+  const redis = new Redis(url, {
+    maxRetriesPerRequest: null,
+    enableReadyCheck: true,
+    // Half a minute without an answer, and the connection is taken to be dead.
+    keepAlive: 10_000,
+    retryStrategy: (times) => Math.min(100 * times, 2000),
+  });
+  let away = false;
+  redis.on('error', (error) => {
+    if (!away) onAway((error as Error).message || 'it does not answer');
+    away = true;
+  });
+  redis.on('ready', () => (away = false));
+  return redis;
+}
+
+/**
+ * Opens the queue.
+ *
+ * @param run names this run: what an earlier process of it put in is found again
+ * @param keep is given each outcome, and has kept it when it comes back
+ */
+export async function openRedisQueue(
+  url: string,
+  run: string,
+  terms: GradingTerms,
+  keep: (outcome: Outcome) => void,
+): Promise<GradingQueue> {
+  let trouble = '';
+  const redis = connectTo(url, (message) => (trouble = `Redis: ${message}`));
+  redis.on('ready', () => (trouble = ''));
+  const queue = new Queue<QueuedWork, Outcome>(queueName(terms.graderVersion), { connection: redis });
+  queue.on('error', () => {});
+  const out = new Map<string, Submission>();
+  let workers = 0;
+  let closed = false;
+  let failure: Error | null = null;
+
+  const idOf = ({ student }: Submission): string =>
+    createHash('sha256').update(`${run}\0${student}`).digest('hex').slice(0, 32);
+
+  async function add(submission: Submission): Promise<void> {
+    const id = idOf(submission);
+    // Where it is known already, nothing happens.
+    await queue.add(
+      'submission',
+      { submission, terms },
+      {
+        jobId: id,
+        attempts: ATTEMPTS,
+        backoff: { type: 'exponential', delay: BACKOFF },
+      },
+    );
+  }
+
+  /** Looks at what has become of one that was put in. */
+  async function ask(id: string, submission: Submission): Promise<void> {
+    const state = await queue.getJobState(id);
+    if (state === 'unknown') return await add(submission);
+    if (state !== 'completed' && state !== 'failed') return;
+    const job: Job<QueuedWork, Outcome> | undefined = await queue.getJob(id);
+    if (job === undefined) return;
+    keep(
+      state === 'completed' ? job.returnvalue : notGraded(submission, terms, `no worker could: ${job.failedReason}`),
+    );
+    out.delete(id);
+    await job.remove();
+  }
+
+  async function askAll(): Promise<void> {
+    while (!closed) {
+      await Promise.all([...out].map(([id, submission]) => ask(id, submission)));
+      workers = await queue.getWorkersCount();
+      await delay(INTERVAL);
+    }
+  }
+
+  const asking = askAll().catch((error: Error) => {
+    if (!closed) failure = error;
+  });
+
+  async function until(done: () => boolean): Promise<void> {
+    while (!done()) {
+      if (failure !== null) throw failure;
+      await delay(INTERVAL / 5);
+    }
+  }
+
+  return {
+    async put(submission) {
+      const room = (): boolean => out.size < Math.max(FEWEST, FOR_EACH_WORKER * workers);
+      await until(room);
+      out.set(idOf(submission), submission);
+      await add(submission);
+    },
+    drained: () => until(() => out.size === 0),
+    state: () => trouble || (workers === 0 ? 'no worker is there' : `${workers} workers`),
+    async [Symbol.asyncDispose]() {
+      closed = true;
+      redis.disconnect();
+      await asking;
+    },
+  };
+}
