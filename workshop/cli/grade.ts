@@ -17,7 +17,18 @@ import type { Outcome } from '../class/verdict.ts';
 import { usualLimits } from '../class/worker.ts';
 import { allLevels } from '../levels.ts';
 import { dataDirectory, workshopRoot } from '../paths.ts';
-import { becomeRoot, command, endOnSignals, exitStatus, levelNamed, NotReady, options, UsageError } from './command.ts';
+import {
+  becomeRoot,
+  command,
+  endOnSignals,
+  exitStatus,
+  levelNamed,
+  needRedisAddress,
+  NotReady,
+  options,
+  UsageError,
+  wholeNumber,
+} from './command.ts';
 
 const help = `Usage: npm run grade -- FOLDER [options]
 
@@ -159,17 +170,6 @@ function summary(journal: Journal, out: string): number {
     `${faults} students could not be graded, which is no result of theirs: try again with --resume\n`,
   );
   return exitStatus.fault;
-}
-
-function wholeNumber(option: string, value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  if (!/^[1-9]\d{0,5}$/.test(value)) throw new UsageError(`${option} takes a number from 1 on, not "${value}"`);
-  return Number(value);
-}
-
-function needRedisAddress(address: string): void {
-  if (!/^rediss?:\/\/./.test(address))
-    throw new UsageError(`--queue takes an address such as redis://machine:6379, not "${address}"`);
 }
 
 /** The folder with its links resolved. @throws UsageError where it is none, or one that a testbed needs to be seen */
