@@ -18,6 +18,9 @@ export async function takeFromTar(file: string, gzip: boolean, basket: Basket): 
   let entries = 0;
   const parser = new tar.Parser({
     strict: true,
+    // What it would unpack itself would not be counted.
+    brotli: false,
+    zstd: false,
     onReadEntry(entry) {
       entries += 1;
       const chunks: Buffer[] = [];
@@ -38,12 +41,16 @@ export async function takeFromTar(file: string, gzip: boolean, basket: Basket): 
       entry.resume();
     },
   });
+  // What comes after the end is not handed to the parser, which would keep it.
+  let ended = false;
+  parser.on('eof', () => (ended = true));
   let size = 0;
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {
+      if (size === 0 && chunk[0] === 0x1f && chunk[1] === 0x8b) refused = new Unusable('it is compressed twice');
       size += chunk.length;
       if (size > intakeLimits.unpacked) refused = new Unusable('it unpacks to more than is looked through');
-      done(refused, chunk);
+      done(refused, ended ? undefined : chunk);
     },
   });
   const parsed = new Promise<void>((resolve, reject) => parser.on('end', resolve).on('error', reject));
