@@ -113,7 +113,7 @@ export function openHtmlReport(title: string): HtmlReport {
       }
       students.push({
         name: student,
-        cells: levels.map(({ name, checks }) => cellsOf(byLevel.get(name), checks)).join(''),
+        cells: levels.map(({ name, checks }) => cellsOf(byLevel.get(name) ?? byLevel.get(null), checks)).join(''),
         note: verdicts
           .flatMap(({ level, reason }) => (reason === null ? [] : `${level ?? 'all'}: ${reason}`))
           .join('; '),
