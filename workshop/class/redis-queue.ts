@@ -21,6 +21,8 @@ export type QueuedWork = { submission: Submission; terms: GradingTerms };
 export const ATTEMPTS = 3;
 /** Milliseconds before the second one; twice as many before the third. */
 const BACKOFF = 2000;
+/** Seconds for which Redis keeps an outcome that nobody comes for. */
+const KEPT = 30 * 24 * 3600;
 /** Milliseconds between two rounds of asking. */
 const INTERVAL = 250;
 /** Submissions that are in Redis at a time, at least, and for each worker. */
@@ -37,8 +39,9 @@ export function connectTo(url: string, onAway: (message: string) => void): Redis
   const redis = new Redis(url, {
     maxRetriesPerRequest: null,
     enableReadyCheck: true,
-    // Half a minute without an answer, and the connection is taken to be dead.
-    keepAlive: 10_000,
+    // A connection on which a question stays without an answer for so long is dead: the kernel alone would wait for
+    // many minutes.
+    socketTimeout: 30_000,
     retryStrategy: (times) => Math.min(100 * times, 2000),
   });
   let away = false;
@@ -85,8 +88,20 @@ export async function openRedisQueue(
         jobId: id,
         attempts: ATTEMPTS,
         backoff: { type: 'exponential', delay: BACKOFF },
+        removeOnComplete: { age: KEPT },
+        removeOnFail: { age: KEPT },
       },
     );
+  }
+
+  /** An outcome that cannot be kept ends the run; Redis still has it. */
+  function give(outcome: Outcome): void {
+    try {
+      keep(outcome);
+    } catch (error) {
+      failure = error as Error;
+      throw error;
+    }
   }
 
   /** Looks at what has become of one that was put in. */
@@ -96,7 +111,7 @@ export async function openRedisQueue(
     if (state !== 'completed' && state !== 'failed') return;
     const job: Job<QueuedWork, Outcome> | undefined = await queue.getJob(id);
     if (job === undefined) return;
-    keep(
+    give(
       state === 'completed' ? job.returnvalue : notGraded(submission, terms, `no worker could: ${job.failedReason}`),
     );
     out.delete(id);
@@ -104,16 +119,17 @@ export async function openRedisQueue(
   }
 
   async function askAll(): Promise<void> {
-    while (!closed) {
-      await Promise.all([...out].map(([id, submission]) => ask(id, submission)));
-      workers = await queue.getWorkersCount();
+    while (!closed && failure === null) {
+      // Where Redis does not answer, the next round asks again.
+      const answers = await Promise.allSettled([...out].map(([id, submission]) => ask(id, submission)));
+      const [lost] = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason as Error] : []));
+      trouble = lost === undefined ? '' : `Redis: ${lost.message}`;
+      workers = await queue.getWorkersCount().catch(() => workers);
       await delay(INTERVAL);
     }
   }
 
-  const asking = askAll().catch((error: Error) => {
-    if (!closed) failure = error;
-  });
+  const asking = askAll();
 
   async function until(done: () => boolean): Promise<void> {
     while (!done()) {
@@ -127,7 +143,8 @@ export async function openRedisQueue(
       const room = (): boolean => out.size < Math.max(FEWEST, FOR_EACH_WORKER * workers);
       await until(room);
       out.set(idOf(submission), submission);
-      await add(submission);
+      // Where it does not arrive, it is put in again like one that Redis forgot.
+      await add(submission).catch(() => {});
     },
     drained: () => until(() => out.size === 0),
     state: () => trouble || (workers === 0 ? 'no worker is there' : `${workers} workers`),
