@@ -25,9 +25,8 @@ const BACKOFF = 2000;
 const KEPT = 30 * 24 * 3600;
 /** Milliseconds between two rounds of asking. */
 const INTERVAL = 250;
-/** Submissions that are in Redis at a time, at least, and for each worker. */
-const FEWEST = 32;
-const FOR_EACH_WORKER = 8;
+/** Submissions that are in Redis at a time: so many, and besides two for each that is being graded. */
+const WAITING = 64;
 
 /** The queue's name. Workers with other graders have another one, so no verdict is theirs. */
 export function queueName(graderVersion: string): string {
@@ -72,6 +71,7 @@ export async function openRedisQueue(
   queue.on('error', () => {});
   const out = new Map<string, Submission>();
   let workers = 0;
+  let active = 0;
   let closed = false;
   let failure: Error | null = null;
 
@@ -125,6 +125,7 @@ export async function openRedisQueue(
       const [lost] = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason as Error] : []));
       trouble = lost === undefined ? '' : `Redis: ${lost.message}`;
       workers = await queue.getWorkersCount().catch(() => workers);
+      active = await queue.getActiveCount().catch(() => active);
       await delay(INTERVAL);
     }
   }
@@ -140,8 +141,7 @@ export async function openRedisQueue(
 
   return {
     async put(submission) {
-      const room = (): boolean => out.size < Math.max(FEWEST, FOR_EACH_WORKER * workers);
-      await until(room);
+      await until(() => out.size < WAITING + 2 * active);
       out.set(idOf(submission), submission);
       // Where it does not arrive, it is put in again like one that Redis forgot.
       await add(submission).catch(() => {});
