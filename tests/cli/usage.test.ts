@@ -67,7 +67,6 @@ describe('wrong words: status 2, and how it is meant', () => {
     { words: ['grade', 'docs', '--here', '--level', 'level-77'], says: 'there is no level "level-77"' },
     { words: ['grade', 'docs', '--here', '--resume', '--out', '/no/such'], says: 'there is no run in /no/such' },
     { words: ['grade-worker', '--here'], says: '--queue is missing' },
-    { words: ['grade-worker', '--queue', 'redis://localhost'], says: '--here is missing' },
     { words: ['grade-worker', '--queue', 'http://localhost', '--here'], says: '--queue takes an address' },
     { words: ['chekc', '00'], says: 'there is no command "chekc"; there are bench, box, check, clean, ' },
     { words: ['../../tests/run', '00'], says: 'there is no command "../../tests/run"' },

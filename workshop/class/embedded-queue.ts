@@ -5,7 +5,7 @@ import type { GradingQueue } from './queue.ts';
 import type { Outcome } from './verdict.ts';
 import type { Worker } from './worker.ts';
 
-/** Opens it. The workers stay the caller's to close. @param keep is given each outcome */
+/** Opens it. Once it is closed, nothing comes out of it any more, and whoever waits for it waits for ever. The workers stay the caller's to close. @param keep is given each outcome */
 export function openEmbeddedQueue(
   workers: readonly Worker[],
   terms: GradingTerms,
@@ -14,32 +14,38 @@ export function openEmbeddedQueue(
   const queue = new PQueue({ concurrency: workers.length });
   const free = [...workers];
   let failure: Error | null = null;
+  let closed = false;
 
-  function needNoFailure(): void {
+  async function goOn(): Promise<void> {
+    if (closed) await new Promise(() => {});
     if (failure !== null) throw failure;
   }
 
   return {
     async put(submission) {
-      needNoFailure();
+      await goOn();
       const done = queue.add(async () => {
         const worker = free.pop()!;
-        keep(await gradeSubmission(submission, worker, terms));
+        const outcome = await gradeSubmission(submission, worker, terms);
+        if (!closed) keep(outcome);
         free.push(worker);
       });
       done.catch((error: Error) => {
-        failure ??= error;
+        if (closed || failure !== null) return;
+        failure = error;
         queue.clear();
       });
       // Only one waits: what is handed in is read when there is a worker for it.
       await queue.onSizeLessThan(1);
+      await goOn();
     },
     async drained() {
       await queue.onIdle();
-      needNoFailure();
+      await goOn();
     },
     state: () => '',
     async [Symbol.asyncDispose]() {
+      closed = true;
       queue.clear();
     },
   };

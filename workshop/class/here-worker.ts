@@ -11,30 +11,19 @@ import { type Grader, openGrader } from '../grading/grader.ts';
 import type { GradeResult } from '../grading/result.ts';
 import { hiddenVariable, NoTestbed, openTestbed, sweepTestbeds } from '../grading/testbed.ts';
 import { allLevels, solutionFile } from '../levels.ts';
-import { dataDirectory } from '../paths.ts';
+import { stagingFolder, stagingOf } from './staging.ts';
 import { LevelStopped, type Worker } from './worker.ts';
 
 /** Levels after which the grader's process is replaced: vitest keeps a little of each run. */
 const LEVELS_OF_A_GRADER = 50;
 
-/** Where workers put what they grade, each in a folder named by its process and its number. */
-function stagingFolder(): string {
-  return path.join(dataDirectory(), 'staging');
-}
-
 /**
- * Gets this machine ready for workers: removes what killed ones left, and builds the image where it is missing.
+ * Gets this machine ready for workers: removes testbeds that killed ones left, and builds the image where it is missing.
  *
  * @param yes builds it without asking
  * @throws NotReady where workers cannot grade here
  */
 export async function readyHere(yes: boolean): Promise<void> {
-  fs.mkdirSync(stagingFolder(), { recursive: true, mode: 0o700 });
-  for (const name of fs.readdirSync(stagingFolder())) {
-    if (!fs.existsSync(`/proc/${Number.parseInt(name, 10)}`)) {
-      fs.rmSync(path.join(stagingFolder(), name), { recursive: true, force: true });
-    }
-  }
   await sweepTestbeds();
   await needBusybox(yes);
   try {
@@ -49,9 +38,7 @@ export async function readyHere(yes: boolean): Promise<void> {
 
 /** Opens a worker. @param slot its number in this process */
 export function openHereWorker(slot: number): Worker {
-  fs.mkdirSync(stagingFolder(), { recursive: true, mode: 0o700 });
-  const staging = fs.realpathSync(stagingFolder());
-  const folder = path.join(staging, `${process.pid}-${slot}`);
+  const folder = stagingOf(String(slot));
   let terms = '';
   let grader: Grader | null = null;
   let graded = 0;
@@ -70,7 +57,7 @@ export function openHereWorker(slot: number): Worker {
   return {
     async grade({ level, text, seed, seconds, check, hidden }) {
       const env = {
-        [hiddenVariable]: JSON.stringify([staging, ...hidden]),
+        [hiddenVariable]: JSON.stringify([stagingFolder(), ...hidden]),
         BOXWRIGHT_TIME_LIMIT: String(check),
       };
       if (terms !== JSON.stringify(env)) await closeGrader();
@@ -81,7 +68,8 @@ export function openHereWorker(slot: number): Worker {
       grader ??= openGrader({ ownsTestbeds: true, env });
       const stop = new AbortController();
       try {
-        const late = delay(seconds * 1000, 'late' as const, { signal: stop.signal });
+        // setTimeout knows no longer time than 24 days.
+        const late = delay(Math.min(seconds * 1000, 2 ** 31 - 1), 'late' as const, { signal: stop.signal });
         late.catch(() => {});
         const result = await Promise.race([grader.grade({ level, target: 'file', file, seed }), late]);
         if (result === 'late') throw new LevelStopped(`it took longer than ${Math.round(seconds)} seconds`);

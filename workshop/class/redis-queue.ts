@@ -132,8 +132,9 @@ export async function openRedisQueue(
 
   const asking = askAll();
 
+  /** Once the queue is closed, it waits for ever. */
   async function until(done: () => boolean): Promise<void> {
-    while (!done()) {
+    while (closed || !done()) {
       if (failure !== null) throw failure;
       await delay(INTERVAL / 5);
     }

@@ -1,18 +1,20 @@
 // npm run grade:worker: grades on this machine what `grade --queue` put into a queue.
 import os from 'node:os';
 import { graderVersion } from '../class/grader-version.ts';
-import { openHereWorker, readyHere } from '../class/here-worker.ts';
+import { openWorkers } from '../class/open-workers.ts';
 import { FAULTS_IN_A_ROW, openQueueWorker } from '../class/queue-worker.ts';
 import { becomeRoot, command, exitStatus, options, needRedisAddress, UsageError, wholeNumber } from './command.ts';
 
-const help = `Usage: npm run grade:worker -- --queue URL --here [options]
+const help = `Usage: npm run grade:worker -- --queue URL [options]
 
 Grades what "npm run grade -- FOLDER --queue URL" puts into a queue on Redis.
 Start one on each machine that takes part; each may come and go at any time.
+Each submission is graded in a virtual machine, put back to its beginning
+between students.
 
   --queue URL       redis://…, or rediss://… with TLS
-  --here            on this machine, in testbeds: for submissions that you
-                    trust not to attack it. They run as root on its kernel
+  --here            on this machine itself, in testbeds: for submissions that
+                    you trust not to attack it. They run as root on its kernel
   --jobs N          submissions graded at a time (one for each processor)
   --lock-seconds N  after so long without a sign of life, what a worker had is
                     given to another one (30)
@@ -37,16 +39,12 @@ async function main(argv: string[]): Promise<number> {
   });
   if (values.queue === undefined) throw new UsageError('--queue is missing: where is the work?');
   needRedisAddress(values.queue);
-  if (!values.here) throw new UsageError('--here is missing: there are no workers in virtual machines yet');
   const jobs = wholeNumber('--jobs', values.jobs) ?? os.availableParallelism();
   const lock = (wholeNumber('--lock-seconds', values['lock-seconds']) ?? 30) * 1000;
   becomeRoot();
-  await readyHere(values.yes === true);
-
-  await using graders = new AsyncDisposableStack();
-  const workers = Array.from({ length: jobs }, (_, slot) => graders.use(openHereWorker(slot)));
+  await using workers = await openWorkers(jobs, { here: values.here === true, yes: values.yes === true });
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
-  const worker = openQueueWorker(values.queue, workers, {
+  const worker = openQueueWorker(values.queue, workers.list, {
     graderVersion: graderVersion(),
     lock,
     say: (line) => process.stderr.write(`${line}\n`),
@@ -66,7 +64,7 @@ async function main(argv: string[]): Promise<number> {
       `${FAULTS_IN_A_ROW} submissions in a row could not be graded: look at this machine with "npm run doctor"\n`,
     );
   }
-  await graders.disposeAsync();
+  await workers[Symbol.asyncDispose]();
   // It may wait for a Redis that does not come back.
   process.exit(status);
 }

@@ -6,9 +6,9 @@ import path from 'node:path';
 import { writeAtomically } from '../class/atomic-file.ts';
 import { openEmbeddedQueue } from '../class/embedded-queue.ts';
 import { graderVersion } from '../class/grader-version.ts';
-import { openHereWorker, readyHere } from '../class/here-worker.ts';
 import { takeIn } from '../class/intake.ts';
 import { hasFault, type Journal, openJournal, readRunTerms, type RunTerms } from '../class/journal.ts';
+import { openWorkers } from '../class/open-workers.ts';
 import { writeOutputs } from '../class/outputs.ts';
 import { openProgressBar } from '../class/progress-bar.ts';
 import type { GradingQueue } from '../class/queue.ts';
@@ -24,7 +24,6 @@ import {
   exitStatus,
   levelNamed,
   needRedisAddress,
-  NotReady,
   options,
   UsageError,
   wholeNumber,
@@ -35,8 +34,10 @@ const help = `Usage: npm run grade -- FOLDER [options]
 Grades what a course handed in: a folder with one entry for each student, which
 is a folder, a tar, a zip or a git bundle with levels/NN-name/box.ts in it.
 
-  --here             on this machine, in testbeds: for submissions that you
-                     trust not to attack it. They run as root on its kernel
+Each is graded in a virtual machine, put back to its beginning between students.
+
+  --here             on this machine itself, in testbeds: for submissions that
+                     you trust not to attack it. They run as root on its kernel
   --queue URL        on other machines: redis://…, from which
                      "npm run grade:worker" takes the work
   --out FOLDER       where the results go (grades)
@@ -96,14 +97,11 @@ async function main(argv: string[]): Promise<number> {
   else if (earlier !== null) {
     throw new UsageError(`there is a run in ${out}: go on with --resume, or name another folder with --out`);
   }
-  if (!values.here && values.queue === undefined) {
-    throw new NotReady(
-      'grading in virtual machines is not there yet: --here grades on this machine, if you trust what was handed in; --queue on others',
-    );
-  }
-
   becomeRoot();
-  if (values.here) await readyHere(values.yes === true);
+  await using workers =
+    values.queue === undefined
+      ? await openWorkers(jobs, { here: values.here === true, yes: values.yes === true })
+      : null;
   fs.mkdirSync(out, { recursive: true });
   using _lock = takeLock(path.join(out, 'lock'));
   const terms: RunTerms = earlier ?? {
@@ -123,13 +121,12 @@ async function main(argv: string[]): Promise<number> {
 
   const entries = entriesOf(folder);
   const left = entries.filter(({ student }) => !journal.has(student));
-  const levels = asked === null ? null : allLevels().filter(({ name }) => terms.asked!.includes(name));
+  const levels = terms.asked === null ? null : allLevels().filter(({ name }) => terms.asked!.includes(name));
   let keep: (outcome: Outcome) => void = () => {};
-  await using workers = new AsyncDisposableStack();
   await using queue = await openQueue((outcome) => keep(outcome));
   endOnSignals(async () => {
     await queue[Symbol.asyncDispose]();
-    await workers.disposeAsync();
+    await workers?.[Symbol.asyncDispose]();
     write();
     process.stderr.write(`${journal.size} of ${entries.length} students are graded; go on with --resume\n`);
   });
@@ -145,14 +142,9 @@ async function main(argv: string[]): Promise<number> {
   return summary(journal, out);
 
   async function openQueue(give: (outcome: Outcome) => void): Promise<GradingQueue> {
-    if (values.queue === undefined) {
-      const opened = Array.from({ length: Math.min(jobs, Math.max(1, left.length)) }, (_, slot) =>
-        workers.use(openHereWorker(slot)),
-      );
-      return openEmbeddedQueue(opened, terms, give);
-    }
+    if (workers !== null) return openEmbeddedQueue(workers.list, terms, give);
     const { openRedisQueue } = await import('../class/redis-queue.ts');
-    return await openRedisQueue(values.queue, terms.run, terms, give);
+    return await openRedisQueue(values.queue!, terms.run, terms, give);
   }
 }
 
