@@ -52,6 +52,8 @@ function openScene(): AsyncDisposable & {
   worker(url: string): ChildProcess;
   /** The levels that workers began, by student. */
   begun(): Map<string, number>;
+  /** How many of them a worker began. */
+  begunBy(worker: ChildProcess): number;
   produce(url: string, list: readonly Submission[]): Promise<void>;
   journal: Journal;
 } {
@@ -75,6 +77,12 @@ function openScene(): AsyncDisposable & {
       const lines = fs.readFileSync(log, 'utf8').trimEnd().split('\n').filter(Boolean);
       const students = lines.map((line) => (JSON.parse(line.slice(line.indexOf('{'))) as { student: string }).student);
       return new Map([...Map.groupBy(students, (name) => name)].map(([name, times]) => [name, times.length]));
+    },
+    begunBy({ pid }) {
+      return fs
+        .readFileSync(log, 'utf8')
+        .split('\n')
+        .filter((line) => line.startsWith(`${pid} `)).length;
     },
     async produce(url, list) {
       await using queue = await openQueue(url, journal);
@@ -134,12 +142,12 @@ describe('everybody is graded once', () => {
     const list = submissions(40, 150);
     const done = scene.produce(redis.url, list);
     for (let killed = 0; killed < 3; killed += 1) {
-      const before = [...scene.begun().values()].reduce((sum, times) => sum + times, 0);
       const victim = scene.worker(redis.url);
-      scene.worker(redis.url);
-      await until(() => [...scene.begun().values()].reduce((sum, times) => sum + times, 0) > before + 4);
+      // It has only just begun these.
+      await until(() => scene.begunBy(victim) >= 2);
       victim.kill('SIGKILL');
     }
+    scene.worker(redis.url);
     await done;
     expectAll(scene.journal, list);
     expect(Math.max(...scene.begun().values())).toBeGreaterThan(1);
@@ -184,7 +192,7 @@ describe('everybody is graded once', () => {
     const list = submissions(24, 100);
     const cutOff = scene.worker(line.url);
     const done = scene.produce(redis.url, list);
-    await until(() => scene.begun().size >= 2);
+    await until(() => scene.begunBy(cutOff) >= 2);
     line.cut();
     scene.worker(redis.url);
     await done;

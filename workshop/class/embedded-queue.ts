@@ -1,5 +1,7 @@
 // The queue within one process: submissions wait for the next worker that is free.
 import PQueue from 'p-queue';
+import { NotReady } from '../cli/command.ts';
+import { openFaultCounter } from './fault-counter.ts';
 import { gradeSubmission, type GradingTerms } from './grade-submission.ts';
 import type { GradingQueue } from './queue.ts';
 import type { Outcome } from './verdict.ts';
@@ -13,6 +15,7 @@ export function openEmbeddedQueue(
 ): GradingQueue {
   const queue = new PQueue({ concurrency: workers.length });
   const free = [...workers];
+  const faults = openFaultCounter();
   let failure: Error | null = null;
   let closed = false;
 
@@ -27,7 +30,11 @@ export function openEmbeddedQueue(
       const done = queue.add(async () => {
         const worker = free.pop()!;
         const outcome = await gradeSubmission(submission, worker, terms);
-        if (!closed) keep(outcome);
+        if (closed) return;
+        keep(outcome);
+        if (!(await faults.stillGrades(outcome, worker, terms))) {
+          throw new NotReady('this machine cannot grade a right program any more: see "npm run doctor", then --resume');
+        }
         free.push(worker);
       });
       done.catch((error: Error) => {

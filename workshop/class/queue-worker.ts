@@ -1,13 +1,12 @@
 // The other end of the queue between machines: takes submissions out, and lets workers of this machine grade them.
 import { type Job, Worker as QueueEnd } from 'bullmq';
+import { openFaultCounter } from './fault-counter.ts';
 import { gradeSubmission } from './grade-submission.ts';
 import { hasFault } from './journal.ts';
 import { ATTEMPTS, connectTo, type QueuedWork, queueName } from './redis-queue.ts';
 import type { Outcome } from './verdict.ts';
 import type { Worker } from './worker.ts';
 
-/** Submissions in a row that cannot be graded, after which it is the machine that must be looked at. */
-export const FAULTS_IN_A_ROW = 5;
 /** Times that a submission may lose its worker: more than machines die by chance. */
 const LOST_WORKERS = 10;
 
@@ -33,14 +32,13 @@ export function openQueueWorker(
 ): QueueWorker {
   const free = [...workers];
   const broken = Promise.withResolvers<void>();
-  let faults = 0;
+  const faults = openFaultCounter();
 
   async function grade({ data, attemptsMade }: Job<QueuedWork, Outcome>): Promise<Outcome> {
     const worker = free.pop()!;
     try {
       const outcome = await gradeSubmission(data.submission, worker, data.terms);
-      faults = hasFault(outcome) ? faults + 1 : 0;
-      if (faults >= FAULTS_IN_A_ROW) broken.resolve();
+      if (!(await faults.stillGrades(outcome, worker, data.terms))) broken.resolve();
       // Another machine may be able to.
       if (hasFault(outcome) && attemptsMade + 1 < ATTEMPTS) {
         throw new Error(outcome.verdicts.find(({ status }) => status === 'fault')!.reason!);

@@ -2,7 +2,7 @@
 import os from 'node:os';
 import { graderVersion } from '../class/grader-version.ts';
 import { openWorkers } from '../class/open-workers.ts';
-import { FAULTS_IN_A_ROW, openQueueWorker } from '../class/queue-worker.ts';
+import { openQueueWorker } from '../class/queue-worker.ts';
 import { becomeRoot, command, exitStatus, options, needRedisAddress, UsageError, wholeNumber } from './command.ts';
 
 const help = `Usage: npm run grade:worker -- --queue URL [options]
@@ -60,9 +60,7 @@ async function main(argv: string[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
   const status = await ended;
   if (status === exitStatus.fault) {
-    process.stderr.write(
-      `${FAULTS_IN_A_ROW} submissions in a row could not be graded: look at this machine with "npm run doctor"\n`,
-    );
+    process.stderr.write('This machine cannot grade a right program any more: look at it with "npm run doctor"\n');
   }
   await workers[Symbol.asyncDispose]();
   // It may wait for a Redis that does not come back.
