@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { openHereWorker } from '../../workshop/class/here-worker.ts';
 import { findLevel } from '../../workshop/levels.ts';
 import { dataDirectory, runDirectory, workshopRoot } from '../../workshop/paths.ts';
@@ -13,6 +13,9 @@ import { openFolder, run } from '../cli/command.ts';
 import { writeFolder } from './archives.ts';
 import { openRedis } from './redis.ts';
 import { compare, makeSubmissions, readVerdicts } from './submissions.ts';
+
+// Milliseconds; against hanging only.
+vi.setConfig({ testTimeout: 1_800_000 });
 
 const start = path.join(workshopRoot, 'workshop/cli/start.mjs');
 const solution = fs.readFileSync(path.join(workshopRoot, 'solutions/00-fork-exec/box.ts'), 'utf8');
