@@ -15,6 +15,8 @@ case ${1:-tests} in
 
     # runtimes that are known to be right, which the graders must pass
     packages="$packages bubblewrap crun runc"
+    # grading a class: the queue between machines, and bundles that are handed in
+    packages="$packages redis-server git"
 
     # arm64 on another machine: an emulator for programs, what Node links to, and the C headers
     if [ "$(dpkg --print-architecture)" != arm64 ]; then

@@ -63,6 +63,21 @@ describe('wrong words: status 2, and how it is meant', () => {
     { words: ['demo', '00', '--mine', '--file', solution], says: '--mine and --file exclude each other' },
     { words: ['demo', '00', '--file', 'no-such-box.ts'], says: 'there is no file no-such-box.ts' },
     { words: ['demo', '00', '--solution'], says: /unknown option '--solution'/i },
+    { words: ['grade'], says: 'grade takes one folder' },
+    { words: ['grade', 'no-such-folder', '--here'], says: 'there is no folder no-such-folder' },
+    { words: ['grade', 'README.md', '--here'], says: 'README.md is a file: grade takes the folder' },
+    { words: ['grade', '.', '--here'], says: 'name a folder with nothing but what was handed in' },
+    { words: ['grade', '/', '--here'], says: 'name a folder with nothing but what was handed in' },
+    { words: ['grade', 'docs', '--here', '--out', 'docs/grades'], says: 'hold one another' },
+    { words: ['grade', 'docs', '--here', '--out', '.'], says: 'hold one another' },
+    { words: ['grade', 'docs', '--here', '--queue', 'redis://localhost'], says: 'exclude each other' },
+    { words: ['grade', 'docs', '--queue', 'localhost:6379'], says: '--queue takes an address such as redis://' },
+    { words: ['grade', 'docs', '--here', '--jobs', '0'], says: '--jobs takes a number from 1 on, not "0"' },
+    { words: ['grade', 'docs', '--here', '--level-seconds', 'x'], says: '--level-seconds takes a number' },
+    { words: ['grade', 'docs', '--here', '--level', 'level-77'], says: 'there is no level "level-77"' },
+    { words: ['grade', 'docs', '--here', '--resume', '--out', '/no/such'], says: 'there is no run in /no/such' },
+    { words: ['grade-worker', '--here'], says: '--queue is missing' },
+    { words: ['grade-worker', '--queue', 'http://localhost', '--here'], says: '--queue takes an address' },
     { words: ['chekc', '00'], says: 'there is no command "chekc"; there are bench, box, check, clean, ' },
     { words: ['../../tests/run', '00'], says: 'there is no command "../../tests/run"' },
     { words: [], says: 'which command? There are bench, box, check, clean, ' },
@@ -95,10 +110,12 @@ describe('help: status 0, also beside wrong words', () => {
     ['docs', '--help'],
     ['doctor', '--help'],
     ['bench', '--help'],
+    ['grade', '--help'],
+    ['grade-worker', '--help'],
   ])('%s %s', async (words) => {
     const ended = await run(words);
     expect(ended).toMatchObject({ status: 0, stderr: '' });
-    expect(ended.stdout).toMatch(/^Usage: npm run [a-z]+ /);
+    expect(ended.stdout).toMatch(/^Usage: npm run [a-z:]+ /);
     for (const line of ended.stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 });

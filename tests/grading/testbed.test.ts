@@ -185,3 +185,22 @@ test.for([
     expect.stringContaining(`${process.pid}`),
   );
 });
+
+test('what is hidden from it is not there, whatever root does, and a file of its own is', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-hidden-'));
+  fs.chmodSync(folder, 0o755);
+  try {
+    const program = path.join(import.meta.dirname, 'programs', 'hidden.ts');
+    const unshare = ['--mount', '--propagation', 'private', process.execPath, program, folder];
+    const { stdout, stderr } = spawnSync('unshare', unshare, { encoding: 'utf8' });
+    expect(stderr).toBe('');
+    const [first, afterwards] = stdout.split('--\n').map((part) => part.trimEnd().split('\n'));
+    const shown = [`${folder}/mounted/open.ts`, `${folder}/mounted/secret/a/own.ts`, `${folder}/open.ts`];
+    shown.push(`${folder}/secret/a/own.ts`);
+    expect(first).toEqual([...shown, '755', fs.statSync('/tmp').mode.toString(8).slice(-4)]);
+    // It may have lost sight of its own files over it.
+    expect(afterwards!.filter((name) => name !== '' && !shown.includes(name))).toEqual([]);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+});

@@ -13,12 +13,13 @@ import { imageInfoPath, imagePath, imagesFolder } from '../images/image.ts';
 import { ensureImage } from '../images/ensure.ts';
 import { allLevels, solutionFile, spoken } from '../levels.ts';
 import { workshopRoot } from '../paths.ts';
-import { becomeRoot, command, endOnSignals, exitStatus, NotReady, options } from './command.ts';
+import { becomeRoot, command, endOnSignals, exitStatus, levelNamed, NotReady, options } from './command.ts';
 
 const help = `Usage: npm run bench -- [options]
 
 Measures how long a check and a run of box.ts take, with the reference
-solutions, and compares each with a peer that is measured in turns with it.
+solutions, and compares each with a peer that is measured in turns with it;
+and how long one submission of a class takes, beside a check of the same.
 Then it makes thousands of children, none of which may crash or hang.
 
   --quick   few repeats, and hundreds of children: about a minute
@@ -34,6 +35,9 @@ const boxTargets: Readonly<Record<string, number>> = { '00': 2, '01': 2 };
 const boxTarget = 2.3;
 const checkTargets: Readonly<Record<string, number>> = { '01': 2.2 };
 const checkTarget = 2.5;
+
+/** A class is graded with a grader that is warm, on all processors. */
+const gradeTarget = 1.6;
 
 const NODE = 'node -e 0';
 const VITEST = 'vitest, one empty test';
@@ -69,8 +73,16 @@ async function main(argv: string[]): Promise<number> {
 
   const boxes = await boxTimes(quick ? 7 : 25);
   const checks = await checkTimes(folder.path, quick ? 3 : 11, stop.signal);
-  const rows = [...rowsOf(boxes, NODE, boxTargets, boxTarget), ...rowsOf(checks, VITEST, checkTargets, checkTarget)];
-  if (!values.json) process.stdout.write(table(rows));
+  const rows = [
+    ...rowsOf(boxes, NODE, boxTargets, boxTarget),
+    ...rowsOf(checks, VITEST, checkTargets, checkTarget),
+    await gradeRow(folder.path, quick ? 12 : 48, checks, stop.signal),
+  ];
+  const perMinute = 60_000 / rows.at(-1)!.median;
+  if (!values.json) {
+    process.stdout.write(table(rows));
+    process.stdout.write(`a class, a minute and processor: ${perMinute.toFixed(1)} submissions of level-${GRADED}\n`);
+  }
   process.stderr.write(`Making ${quick ? 'hundreds' : 'thousands'} of children …\n`);
   const children = await makeChildren(folder.path, quick, stop.signal);
   const met = children.met && rows.every((row) => row.met);
@@ -142,6 +154,45 @@ async function checkTimes(folder: string, repeats: number, signal: AbortSignal):
     })),
   ];
   return measure(subjects, repeats, signal);
+}
+
+/** The level of which a class is graded: one in the middle, of usual length. */
+const GRADED = '05';
+
+/**
+ * A class, of which everybody hands in the same: the processor time that one of them takes, which is by the clock, for
+ * each processor, and what a check of the same takes.
+ */
+async function gradeRow(folder: string, count: number, checks: readonly Measured[], signal: AbortSignal): Promise<Row> {
+  const level = levelNamed(GRADED);
+  const submissions = path.join(folder, 'submissions');
+  for (let index = 0; index < count; index += 1) {
+    const place = path.join(submissions, `student-${index}`, 'levels', level.name);
+    fs.mkdirSync(place, { recursive: true });
+    fs.copyFileSync(solutionFile(level), path.join(place, 'box.ts'));
+  }
+  const start = path.join(workshopRoot, 'workshop', 'cli', 'start.mjs');
+  const out = path.join(folder, 'grades');
+  const command = [process.execPath, start, 'grade', submissions, '--here', '--out', out];
+  const [{ times: all }] = (await measure(
+    // Each run is the first one in its folder.
+    [{ name: 'grade', command: ['sh', '-c', 'rm -rf "$0" && exec "$@"', out, ...command] }],
+    3,
+    signal,
+  )) as [Measured];
+  const times = all.map((time) => (time * os.availableParallelism()) / count);
+  const peer = `check, ${spoken(level)}`;
+  const base = median(checks.find(({ name }) => name === peer)!.times);
+  const middle = median(times);
+  return {
+    name: `grade, each, ${spoken(level)}`,
+    median: middle,
+    fastest: Math.min(...times),
+    peer,
+    ratio: middle / base,
+    target: gradeTarget,
+    met: middle / base <= gradeTarget,
+  };
 }
 
 const vitest = path.join(workshopRoot, 'node_modules', 'vitest', 'vitest.mjs');

@@ -54,6 +54,19 @@ export function options<const Config extends ParseArgsConfig>(config: Config): R
   }
 }
 
+/** The number that an option was given, or undefined where it was not. @throws UsageError */
+export function wholeNumber(option: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (!/^[1-9]\d{0,5}$/.test(value)) throw new UsageError(`${option} takes a number from 1 on, not "${value}"`);
+  return Number(value);
+}
+
+/** @throws UsageError where it is no address of a Redis */
+export function needRedisAddress(address: string): void {
+  if (URL.canParse(address) && /^rediss?:$/.test(new URL(address).protocol) && new URL(address).host !== '') return;
+  throw new UsageError(`--queue takes an address such as redis://machine:6379, not "${address}"`);
+}
+
 /** The level of that name. @throws UsageError listing what there is */
 export function levelNamed(asked: string): Level {
   const level = findLevel(asked);

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 export const checkout = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
 
 /** Commands that ask a Linux kernel for something. The others only read and write files of the checkout. */
-const needKernel = ['check', 'box', 'trace', 'demo', 'doctor', 'clean', 'watch', 'setup'];
+const needKernel = ['check', 'box', 'trace', 'demo', 'doctor', 'clean', 'watch', 'setup', 'grade', 'grade-worker'];
 
 /** Written by vagrant/provision.sh: this is the virtual machine. Holds where the checkout is. */
 const insideMark = '/etc/boxwright/virtual-machine';

@@ -3,12 +3,14 @@
 // It begins to load vitest at once, while the command that started it still gets the machine ready.
 import { flushCompileCache } from 'node:module';
 import type { GradeResult } from './result.ts';
-import { GraderFault } from './grader.ts';
+import { GraderFault, ownsTestbeds } from './grader.ts';
 import { type GraderJob, runGrader } from './run-grader.ts';
-import { NoTestbed } from './testbed.ts';
+import { NoTestbed, ownerVariable } from './testbed.ts';
 
 /** What comes back for a job: a result, or why there is none. */
 export type GraderAnswer = { kind: 'result'; result: GradeResult } | { kind: 'no-testbed' | 'fault'; message: string };
+
+if (process.env[ownerVariable] === ownsTestbeds) process.env[ownerVariable] = String(process.pid);
 
 process.on('message', async (job: GraderJob) => {
   process.send!(await answer(job));

@@ -1,12 +1,13 @@
 // A grader at work, as a command sees it: in a process of its own, which the command can end at any moment, whatever
 // vitest is doing there. Testbeds that are then left belong to the command: `sweepTestbeds(process.pid)` removes them.
+// A command with several graders lets each keep its own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import type { GradeResult } from './result.ts';
 import type { GraderAnswer } from './grader-process.ts';
 import type { GraderJob } from './run-grader.ts';
-import { NoTestbed, ownerVariable } from './testbed.ts';
+import { NoTestbed, ownerVariable, sweepTestbeds } from './testbed.ts';
 
 /** The grader itself broke: no verdict. */
 export class GraderFault extends Error {
@@ -27,14 +28,26 @@ export type Grader = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-/** Starts the process of a grader, which is loading what it needs from then on. */
-export function openGrader(): Grader {
+/** The value of `ownerVariable` with which the grader's process answers for its testbeds itself. */
+export const ownsTestbeds = 'grader';
+
+/**
+ * Starts the process of a grader, which is loading what it needs from then on.
+ *
+ * @param options.ownsTestbeds `close` then also removes the testbeds that it leaves, and those of no other grader
+ * @param options.env joins this process's environment
+ */
+export function openGrader(options: { ownsTestbeds?: boolean; env?: Record<string, string> } = {}): Grader {
   const script = path.join(import.meta.dirname, 'grader-process.ts');
   // setpriv: the kernel ends it when we die, however that happens.
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', process.execPath, ...process.execArgv, script], {
     // What vitest has to say is no part of a command's output.
     stdio: ['ignore', 2, 2, 'ipc'],
-    env: { ...process.env, [ownerVariable]: String(process.pid) },
+    env: {
+      ...process.env,
+      [ownerVariable]: options.ownsTestbeds ? ownsTestbeds : String(process.pid),
+      ...options.env,
+    },
     // A process group of its own: Ctrl-C is the command's to handle, and its workers can be ended with it.
     detached: true,
   });
@@ -47,9 +60,12 @@ export function openGrader(): Grader {
 
   async function close(): Promise<void> {
     closed = true;
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    process.kill(-child.pid, 'SIGKILL');
-    await gone;
+    if (child.pid === undefined) return;
+    if (child.exitCode === null && child.signalCode === null) {
+      process.kill(-child.pid, 'SIGKILL');
+      await gone;
+    }
+    if (options.ownsTestbeds) await sweepTestbeds(child.pid);
   }
 
   return {

@@ -6,8 +6,15 @@ import type { CheckResult, GradeResult } from './result.ts';
 // What Node imports is the builder itself; the package's types have it one level deeper.
 const builder = imported as unknown as Builder;
 
-/** JUnit XML: a suite for each level, a case for each check. A blocked check counts as skipped. */
-export function junit(results: readonly GradeResult[]): string {
+/**
+ * JUnit XML: a suite for each level, a case for each check. A blocked check counts as skipped.
+ *
+ * @param without what has no result, and why: each is a suite with one case, an error
+ */
+export function junit(
+  results: readonly GradeResult[],
+  without: readonly { name: string; reason: string }[] = [],
+): string {
   const file = builder.newBuilder();
   for (const result of results) {
     const suite = file
@@ -20,6 +27,9 @@ export function junit(results: readonly GradeResult[]): string {
       if (check.status === 'failed')
         test.failure(printable(check.actual ?? ''), check.mistake ?? 'failed').stacktrace(details(check));
     }
+  }
+  for (const { name, reason } of without) {
+    file.testSuite().name(name).testCase().className(name).name('it can be graded').error(printable(reason));
   }
   return file.build();
 }

@@ -71,6 +71,12 @@ export class NoTestbed extends Error {
 }
 
 /**
+ * The environment variable with the paths of the machine that are not there in the testbeds opened here, as a JSON
+ * list: what other people have handed in, for example. Of a file below them that must be seen, a testbed has a copy.
+ */
+export const hiddenVariable = 'BOXWRIGHT_HIDDEN';
+
+/**
  * Opens a testbed.
  *
  * @param shownPaths paths of the machine that must be seen in it, also where they are on a filesystem of their own
@@ -374,15 +380,18 @@ function startHolder(hostname: string, cgroups: TestbedCgroup[], shownPaths: rea
   const [containers, images] = ['containers', 'images'].map((name) => path.join(data, name)) as [string, string];
   // Where they lie on a filesystem of their own, the testbed sees that one read-only, and could not make them.
   for (const folder of [containers, images]) makeIfPossible(folder);
-  const shown = mountPointsFor([workshopRoot, process.execPath, data, '/usr/bin', '/bin', ...shownPaths]);
+  const hidden = hiddenPaths();
+  const own = shownPaths.filter((shownPath) => hidden.some((folder) => isBelow(shownPath, folder)));
+  const others = shownPaths.filter((shownPath) => !own.includes(shownPath));
+  const shown = mountPointsFor([workshopRoot, process.execPath, data, '/usr/bin', '/bin', ...others]);
   const hierarchies = cgroups
     .map(({ hierarchy }) => hierarchy)
     .filter(
       ({ version, controllers }) => version === 2 || controllers.some((name) => courseControllers.includes(name)),
     );
   const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup'];
-  const tables = [mountsOfHost(shown, hierarchies, containers, images), viewsOfHost(containers, images)];
-  const init = ['sh', initScript, runDirectory, hostname, images, ...tables];
+  const tables = [mountsOfHost(shown, hidden, hierarchies, containers, images), viewsOfHost(containers, images)];
+  const init = ['sh', initScript, runDirectory, hostname, images, ...tables, hidden.join('\n'), own.join('\n')];
   return spawn(
     'sh',
     [
@@ -405,13 +414,31 @@ function startHolder(hostname: string, cgroups: TestbedCgroup[], shownPaths: rea
 const withoutForbidden = ['setpriv', `--bounding-set=${forbiddenCapabilities.map((name) => `-${name}`).join(',')}`];
 
 /** The mounts of a testbed's host, in the form of fstab(5). */
-function mountsOfHost(shown: string[], hierarchies: Hierarchy[], containers: string, images: string): string {
+function mountsOfHost(
+  shown: string[],
+  hidden: string[],
+  hierarchies: Hierarchy[],
+  containers: string,
+  images: string,
+): string {
   const base = runDirectory;
+  const layersOver = (point: string): string =>
+    ['own', 'hidden'].map((layer) => `${base}/layers/${layer}${point === '/' ? '' : point}:`).join('');
+  const covered = (point: string): boolean => hidden.some((folder) => isBelow(folder, point));
   const root = `${base}/root`;
   const cgroup2AtTop = hierarchies.some(({ version, mountPoint }) => version === 2 && mountPoint === '/sys/fs/cgroup');
   return fstab([
-    ['testbed', root, 'overlay', `lowerdir=/,upperdir=${base}/upper,workdir=${base}/work`],
-    ...shown.map((point): MountLine => [point, root + point, 'none', 'bind,ro']),
+    [
+      'testbed',
+      root,
+      'overlay',
+      `lowerdir=${hidden.length === 0 ? '' : layersOver('/')}/,upperdir=${base}/upper,workdir=${base}/work`,
+    ],
+    ...shown.map((point): MountLine =>
+      covered(point)
+        ? ['shown', root + point, 'overlay', `ro,lowerdir=${layersOver(point)}${point}`]
+        : [point, root + point, 'none', 'bind,ro'],
+    ),
     ['proc', `${root}/proc`, 'proc', 'defaults'],
     ['sysfs', `${root}/sys`, 'sysfs', 'defaults'],
     ...(cgroup2AtTop ? [] : ([['tmpfs', `${root}/sys/fs/cgroup`, 'tmpfs', 'mode=755']] satisfies MountLine[])),
@@ -440,6 +467,15 @@ function viewsOfHost(containers: string, images: string): string {
     [root + containers, `${runDirectory}/containers`, 'none', 'bind'],
     [root + images, `${runDirectory}/images`, 'none', 'bind'],
   ]);
+}
+
+/** The paths that `hiddenVariable` names. */
+function hiddenPaths(): string[] {
+  return JSON.parse(process.env[hiddenVariable] ?? '[]') as string[];
+}
+
+function isBelow(file: string, folder: string): boolean {
+  return file === folder || file.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
 }
 
 type MountLine = [source: string, target: string, type: string, options: string];

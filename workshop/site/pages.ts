@@ -36,6 +36,7 @@ const handbookOrder = [
   'troubleshooting',
   'glossary',
   'instructors',
+  'grading-a-class',
 ];
 
 /** All pages, in reading order. @throws Error naming a lesson without the heading under which its checks go */

@@ -1,0 +1,164 @@
+// What is taken out of an entry: the student's own files and nothing else, whatever form it has and whoever made it.
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { intakeLimits } from '../../workshop/class/basket.ts';
+import { takeIn } from '../../workshop/class/intake.ts';
+import { entriesOf, type Submission } from '../../workshop/class/submission.ts';
+import { findLevel } from '../../workshop/levels.ts';
+import { openFolder } from '../cli/command.ts';
+import { forms, handIn, tarOf, writeFolder, writeZip } from './archives.ts';
+import { type Expected, makeSubmissions } from './submissions.ts';
+
+const box = 'levels/05-uts-namespace/box.ts';
+
+async function take(file: string, asked: string[] | null = null): Promise<Submission> {
+  const levels = asked?.map((name) => findLevel(name)!) ?? null;
+  return await takeIn({ student: path.basename(file), file }, levels);
+}
+
+describe.for(forms)('%s', (form) => {
+  test('its files are taken, byte for byte, and not those of others', async () => {
+    using folder = openFolder();
+    const text = '// ä 🐢\r\nexport {};\n';
+    const files = {
+      [`mine/${box}`]: text,
+      'mine/levels/00-fork-exec/box.ts': 'export {};',
+      'mine/solutions/05-uts-namespace/box.ts': 'not mine',
+      'mine/node_modules/x/levels/05-uts-namespace/box.ts': 'not mine',
+      'mine/levels/05-uts-namespace/README.md': 'x',
+      'mine/levels/77-no-such/box.ts': 'x',
+      'mine/progress.json': JSON.stringify({
+        levels: { '00-fork-exec': '2026-10-01T10:00:00.000Z', '05-uts-namespace': 'yesterday', other: '<b>' },
+      }),
+    };
+    await handIn(folder.path, 'ada', files, form);
+    const [entry] = entriesOf(folder.path).filter(({ student }) => student === 'ada');
+    const taken = await takeIn(entry!, null);
+    expect(taken).toMatchObject({
+      student: 'ada',
+      problem: null,
+      unusable: {},
+      boxes: { '00-fork-exec': 'export {};', '05-uts-namespace': text },
+      passedAtHome: { '00-fork-exec': '2026-10-01T10:00:00.000Z' },
+      commit: form === 'bundle' ? expect.stringMatching(/^[0-9a-f]{40}$/) : null,
+    });
+    expect(Object.keys(taken.passedAtHome)).toEqual(['00-fork-exec']);
+    expect(new Date(taken.handedIn).toISOString()).toBe(taken.handedIn);
+    expect((await takeIn(entry!, [findLevel('00')!])).boxes).toEqual({ '00-fork-exec': 'export {};' });
+  });
+});
+
+describe('entries of no use: one clear sentence', () => {
+  let folder: ReturnType<typeof openFolder>;
+  let expected: Expected[];
+  beforeAll(async () => {
+    folder = openFolder();
+    expected = (await makeSubmissions(path.join(folder.path, 'all'), true)).filter(
+      ({ reason }) => reason !== undefined,
+    );
+  });
+  afterAll(() => folder[Symbol.dispose]());
+
+  test('all of them', async () => {
+    const entries = new Map(entriesOf(path.join(folder.path, 'all')).map((entry) => [entry.student, entry]));
+    expect(expected.length).toBeGreaterThan(15);
+    for (const { student, level, reason } of expected) {
+      const started = process.memoryUsage().rss;
+      const taken = await takeIn(entries.get(student)!, null);
+      const said = level === null ? taken.problem : taken.unusable[level];
+      expect.soft(said, student).toContain(reason);
+      expect.soft(said, student).not.toContain('\n');
+      expect.soft(taken.boxes, student).toEqual({});
+      expect.soft(process.memoryUsage().rss - started, student).toBeLessThan(200 * 1024 ** 2);
+    }
+  });
+});
+
+describe('enemies', () => {
+  test('a folder: a pipe, a device, a loop of links, and depth without end', async () => {
+    using folder = openFolder();
+    const file = path.join(folder.path, 'eve');
+    writeFolder(path.join(file, 'levels/05-uts-namespace'), {});
+    execFileSync('mkfifo', [path.join(file, box)]);
+    expect((await take(file)).unusable).toEqual({ '05-uts-namespace': 'its box.ts is no plain file' });
+    fs.rmSync(path.join(file, box));
+    fs.symlinkSync('..', path.join(file, 'levels', 'again'));
+    fs.symlinkSync(file, path.join(file, 'levels', '00-fork-exec'));
+    expect((await take(file)).problem).toContain('it has no file such as');
+    fs.mkdirSync(path.join(file, 'd/'.repeat(intakeLimits.depth + 2)), { recursive: true });
+    expect((await take(file)).problem).toContain('folders in each other');
+  });
+
+  test('more files than anybody looks at', async () => {
+    using folder = openFolder();
+    const file = path.join(folder.path, 'many.tar');
+    fs.writeFileSync(file, tarOf(Array.from({ length: intakeLimits.files + 1 }, (_, index) => ({ path: `${index}` }))));
+    expect((await take(file)).problem).toContain('files');
+  });
+
+  test('a tar whose header lies about a size, and a hard link', async () => {
+    using folder = openFolder();
+    const file = path.join(folder.path, 'lie.tar');
+    fs.writeFileSync(file, tarOf([{ path: box, content: 'x', size: 2 ** 33 - 1 }]));
+    expect((await take(file)).problem ?? (await take(file)).unusable['05-uts-namespace']).toMatch(/larger|cut off/);
+    fs.writeFileSync(file, tarOf([{ path: box, type: 'Link', linkpath: '/etc/shadow' }]));
+    expect((await take(file)).unusable).toEqual({ '05-uts-namespace': 'its box.ts is no plain file' });
+  });
+
+  test('a zip whose directory lies about a size', async () => {
+    using folder = openFolder();
+    const file = path.join(folder.path, 'lie.zip');
+    await writeZip(file, { [box]: `// ${'x'.repeat(intakeLimits.box + 10)}` });
+    const bytes = fs.readFileSync(file);
+    // The central directory: the size as unpacked stands 24 bytes after its signature. See the .ZIP specification.
+    const entry = bytes.indexOf(Buffer.from([0x50, 0x4b, 1, 2]));
+    bytes.writeUInt32LE(10, entry + 24);
+    fs.writeFileSync(file, bytes);
+    expect((await take(file)).problem).toContain('damaged');
+  });
+
+  test('a bundle with a filter, a submodule and a link', async () => {
+    using folder = openFolder();
+    const [mark, checkout] = [path.join(folder.path, 'ran'), path.join(folder.path, 'checkout')];
+    writeFolder(checkout, {
+      '.gitattributes': '* filter=evil\n',
+      'levels/00-fork-exec/box.ts': 'export {};',
+      '.gitmodules': '[submodule "x"]\n\tpath = x\n\turl = -u./evil\n',
+    });
+    fs.mkdirSync(path.dirname(path.join(checkout, box)), { recursive: true });
+    fs.symlinkSync('/etc/passwd', path.join(checkout, box));
+    const git = (...words: string[]): void =>
+      void execFileSync('git', ['-c', 'user.name=E', '-c', 'user.email=e@example.org', ...words], { cwd: checkout });
+    git('init', '--quiet');
+    git('config', 'filter.evil.smudge', `touch ${mark}`);
+    git('add', '--all');
+    git('commit', '--quiet', '--message=x');
+    const file = path.join(folder.path, 'eve.bundle');
+    git('bundle', 'create', '--quiet', file, 'HEAD');
+    expect(await take(file)).toMatchObject({
+      boxes: { '00-fork-exec': 'export {};' },
+      unusable: { '05-uts-namespace': 'its box.ts is no plain file' },
+    });
+    expect(fs.existsSync(mark)).toBe(false);
+  });
+});
+
+test('one file without its folder, where it is clear what it is for', async () => {
+  using folder = openFolder();
+  const file = path.join(folder.path, 'ada');
+  writeFolder(file, { 'box.ts': 'export {};' });
+  expect((await take(file, ['05'])).boxes).toEqual({ '05-uts-namespace': 'export {};' });
+  expect((await take(file, ['05', '06'])).problem).toContain('it has no file such as');
+  expect((await take(file)).problem).toContain('it has no file such as');
+});
+
+test('students are named as their entries are, and nobody is lost', () => {
+  using folder = openFolder();
+  const names = ['ada.zip', 'bob', 'bob.tar.gz', 'c.d.bundle', '.DS_Store', '.zip', 'notes.txt', 'Ä🐢'];
+  for (const name of names) fs.writeFileSync(path.join(folder.path, name), '');
+  fs.rmSync(path.join(folder.path, 'bin'), { recursive: true });
+  const students = entriesOf(folder.path).map(({ student }) => student);
+  expect(students).toEqual(['ada', 'bob', 'bob.tar.gz', 'c.d', 'notes.txt', 'Ä🐢']);
+});

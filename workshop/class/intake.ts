@@ -1,0 +1,157 @@
+// Takes the box.ts of each level out of what a student handed in, without trust: whoever made it may be careless or
+// hostile, and this is root. Nothing is unpacked to a disk, no link is followed, nothing is run.
+import fs from 'node:fs';
+import { allLevels, type Level } from '../levels.ts';
+import { type Basket, intakeLimits, tooLarge } from './basket.ts';
+import { takeFromBundle } from './intake-bundle.ts';
+import { takeFromFolder } from './intake-folder.ts';
+import { isTar, takeFromTar } from './intake-tar.ts';
+import { takeFromZip } from './intake-zip.ts';
+import { type Entry, type Submission, Unusable } from './submission.ts';
+
+/** Folders in which a box.ts is not the student's. */
+const notTheirs = new Set(['solutions', 'node_modules', '.git', '__MACOSX', '.vagrant']);
+const PROGRESS = 'progress.json';
+
+/** Takes what is to be graded out of an entry. It always comes to a submission: whatever is wrong with it is said in it. */
+export async function takeIn(entry: Entry, asked: readonly Level[] | null): Promise<Submission> {
+  const wanted = asked ?? allLevels();
+  const found = new Map<string, { name: string; content: Uint8Array | string }[]>();
+  let looked = 0;
+  const basket: Basket = {
+    wants(name) {
+      looked += 1;
+      if (looked > intakeLimits.files) throw new Unusable(`it has more than ${intakeLimits.files} files`);
+      needInside(name);
+      return keyOf(name, wanted) !== null;
+    },
+    put(name, content) {
+      const key = keyOf(name, wanted)!;
+      found.set(key, [...(found.get(key) ?? []), { name, content }]);
+    },
+    from(commit, time) {
+      submission.commit = commit;
+      submission.handedIn = time.toISOString();
+    },
+  };
+  const submission: Submission = {
+    student: entry.student,
+    boxes: {},
+    unusable: {},
+    problem: null,
+    handedIn: fs.lstatSync(entry.file).mtime.toISOString(),
+    commit: null,
+    passedAtHome: {},
+  };
+  try {
+    await takeFrom(entry.file, basket);
+  } catch (error) {
+    if (error instanceof Unusable) return { ...submission, problem: error.message };
+    // Of one entry: the others do not wait for it.
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    return { ...submission, problem: `it cannot be read (${(error as Error).message})` };
+  }
+  for (const { name } of wanted) {
+    const candidates = found.get(name);
+    if (candidates === undefined) continue;
+    try {
+      submission.boxes[name] = textOf(theOneOf(candidates));
+    } catch (error) {
+      if (!(error instanceof Unusable)) throw error;
+      submission.unusable[name] = error.message;
+    }
+  }
+  if (Object.keys(submission.boxes).length === 0 && Object.keys(submission.unusable).length === 0) {
+    submission.problem = `it has no file such as levels/${wanted[0]!.name}/box.ts`;
+  }
+  submission.passedAtHome = progressIn(found.get(PROGRESS)?.[0]?.content);
+  return submission;
+}
+
+async function takeFrom(file: string, basket: Basket): Promise<void> {
+  const stat = fs.lstatSync(file);
+  if (stat.isSymbolicLink()) throw new Unusable('it is a link, and links are not followed');
+  if (stat.isDirectory()) return takeFromFolder(file, basket);
+  if (!stat.isFile()) throw new Unusable('it is neither a folder nor a file');
+  if (stat.size === 0) throw new Unusable('it is an empty file');
+  if (stat.size > intakeLimits.archive) {
+    throw new Unusable(`it is larger than ${intakeLimits.archive / 1024 ** 2} MiB`);
+  }
+  const head = headOf(file);
+  if (head.subarray(0, 2).toString('latin1') === 'PK') return await takeFromZip(file, basket);
+  if (/^# v[23] git bundle\n/.test(head.toString('latin1'))) return await takeFromBundle(file, basket);
+  const gzip = head[0] === 0x1f && head[1] === 0x8b;
+  if (gzip || isTar(head)) return await takeFromTar(file, gzip, basket);
+  throw new Unusable('it is neither a folder nor a tar, zip or git bundle');
+}
+
+function headOf(file: string): Buffer {
+  const head = Buffer.alloc(512);
+  const descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+  try {
+    return head.subarray(0, fs.readSync(descriptor, head));
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** @throws Unusable where a path, taken from an archive, would lead out of the folder that it is unpacked in */
+function needInside(name: string): void {
+  const outside = name.startsWith('/') || name.split(/[/\\]/).includes('..') || /^[a-z]:/i.test(name);
+  if (outside || name.includes('\0')) {
+    throw new Unusable(`it has a path that leads outside: ${JSON.stringify(name.slice(0, 80))}`);
+  }
+}
+
+/** What a file is wanted as: a level's name, or the progress; null where it is not wanted. */
+function keyOf(name: string, wanted: readonly Level[]): string | null {
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.some((part) => notTheirs.has(part))) return null;
+  const [file, folder] = [parts.at(-1), parts.at(-2)];
+  if (file === PROGRESS && parts.length <= 2) return PROGRESS;
+  if (file !== 'box.ts') return null;
+  const level = wanted.find((one) => one.name === folder);
+  if (level !== undefined) return level.name;
+  // One file without its folder, where it is clear what it is meant for.
+  return wanted.length === 1 && parts.length <= 2 && !/^\d\d-/.test(folder ?? '') ? wanted[0]!.name : null;
+}
+
+/** The one that is meant, of several files for a level: the one in a folder `levels`. */
+function theOneOf<Candidate extends { name: string }>(candidates: Candidate[]): Candidate {
+  const inLevels = candidates.filter(({ name }) => name.split('/').at(-3) === 'levels');
+  const [first, second] = inLevels.length > 0 ? inLevels : candidates;
+  if (second === undefined) return first!;
+  const names = [first!, second].map(({ name }) => JSON.stringify(name.slice(0, 80)));
+  throw new Unusable(`there are several files for it: ${names.join(' and ')}`);
+}
+
+function textOf({ content }: { content: Uint8Array | string }): string {
+  if (typeof content === 'string') throw new Unusable(content);
+  if (content.length > intakeLimits.box) throw new Unusable(tooLarge);
+  if (content.every((byte) => byte <= 0x20)) throw new Unusable('its box.ts is empty');
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(content);
+    if (text.includes('\0')) throw new TypeError('a NUL');
+    return text;
+  } catch {
+    throw new Unusable('its box.ts is not TypeScript: it is no text in UTF-8');
+  }
+}
+
+/** The levels that passed at home; none where the file is not as our own command writes it. */
+function progressIn(content: Uint8Array | string | undefined): Record<string, string> {
+  if (content === undefined || typeof content === 'string') return {};
+  try {
+    const { levels } = JSON.parse(Buffer.from(content).toString('utf8')) as { levels: Record<string, unknown> };
+    const known = allLevels().map(({ name }) => [name, levels[name]] as const);
+    return Object.fromEntries(
+      known.filter((pair): pair is [string, string] => typeof pair[1] === 'string' && isTime(pair[1])),
+    );
+  } catch {
+    return {};
+  }
+}
+
+function isTime(text: string): boolean {
+  return /^\d{4}-\d\d-\d\dT[\d:.]{8,12}Z$/.test(text) && !Number.isNaN(Date.parse(text));
+}
