@@ -1,14 +1,16 @@
 // Every grader three ways: the solution passes, the skeleton fails with a first step, wrong programs fail with the
 // right diagnosis. And: another correct program passes.
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { allLevels, bonusLevels, neighbours, skeletonFile, solutionFile, spoken } from '../../workshop/levels.ts';
-import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import { check, checkJson } from './check.ts';
+import { type GraderPool, openGraders } from './grader-pool.ts';
 import { gradeMistake, mistakesOf, notHere } from './mistakes.ts';
-import { exemplars, wording, wordingFile } from './wording.ts';
 
 const here = import.meta.dirname;
+let graders: GraderPool;
+beforeAll(() => void (graders = openGraders(2)));
+afterAll(() => graders[Symbol.asyncDispose]());
 
 describe.for([...allLevels(), ...bonusLevels()])('$name', (level) => {
   test('the solution passes', async () => {
@@ -35,15 +37,13 @@ describe.for([...allLevels(), ...bonusLevels()])('$name', (level) => {
     expect(result.checks.filter(({ status }) => status !== 'passed')).toEqual([]);
   });
 
-  const mistakes = mistakesOf(level.name);
-  const exemplary = new Set(exemplars(mistakes).values());
-  test.for(mistakes)('$name fails $fails as $misconception', async (mistake, { skip }) => {
-    const reason = notHere(mistake);
-    if (reason !== null) skip(reason);
-    const { expected, found, first } = await gradeMistake(level, mistake);
-    expect(found).toEqual(expected);
-    // Evidence names the files of the cgroup version that it was read from.
-    if (!exemplary.has(mistake) || cgroupVersion() !== 'v1') return;
-    await expect(wording(first!, mistake)).toMatchFileSnapshot(wordingFile(level.name, mistake.misconception!));
-  });
+  test.concurrent.for(mistakesOf(level.name))(
+    '$name fails $fails as $misconception',
+    async (mistake, { skip, expect }) => {
+      const reason = notHere(mistake);
+      if (reason !== null) skip(reason);
+      const { expected, found } = await gradeMistake(level, mistake, graders);
+      expect(found).toEqual(expected);
+    },
+  );
 });

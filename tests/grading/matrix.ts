@@ -3,8 +3,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import chalk from 'chalk';
 import Table from 'cli-table3';
-import pLimit from 'p-limit';
 import { allLevels, bonusLevels, findLevel } from '../../workshop/levels.ts';
+import { openGradersOfCommand } from './grader-pool.ts';
 import { gradeMistake, mistakesOf, notHere, type Verdict } from './mistakes.ts';
 
 /** Programs that are graded at a time. */
@@ -23,17 +23,15 @@ if (wanted.length === 0) {
   process.exit(2);
 }
 
-const limit = pLimit(CONCURRENT);
+await using graders = await openGradersOfCommand(CONCURRENT);
 const rows = await Promise.all(
-  wanted.map(({ level, mistake }) =>
-    limit(async () => {
-      const skipped = notHere(mistake);
-      if (skipped !== null) return { name: mistake.name, verdict: skipped, skipped: true };
-      const verdict = await gradeMistake(level, mistake).catch((error: unknown) => String(error));
-      process.stderr.write('.');
-      return { name: mistake.name, verdict, skipped: false };
-    }),
-  ),
+  wanted.map(async ({ level, mistake }) => {
+    const skipped = notHere(mistake);
+    if (skipped !== null) return { name: mistake.name, verdict: skipped, skipped: true };
+    const verdict = await gradeMistake(level, mistake, graders).catch((error: unknown) => String(error));
+    process.stderr.write('.');
+    return { name: mistake.name, verdict, skipped: false };
+  }),
 );
 process.stderr.write('\n');
 

@@ -14,9 +14,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { applyPatch } from 'diff';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
-import type { CheckResult, GradeResult } from '../../workshop/grading/result.ts';
-import { findLevel, type Level, solutionFile, spoken } from '../../workshop/levels.ts';
-import { checkJson } from './check.ts';
+import type { GradeResult } from '../../workshop/grading/result.ts';
+import { findLevel, type Level, solutionFile } from '../../workshop/levels.ts';
+import type { GraderPool } from './grader-pool.ts';
 
 const folder = path.join(import.meta.dirname, 'mistakes');
 
@@ -85,15 +85,17 @@ export function verdictOn(file: string, { checks }: GradeResult, perhaps: readon
   };
 }
 
-/** Grades a wrong program of a level. `first` is the first check that failed. */
+/** Grades a wrong program of a level. @throws Error where there is no verdict */
 export async function gradeMistake(
   level: Level,
   mistake: Mistake,
-): Promise<{ expected: Verdict; found: Verdict; first: CheckResult | undefined }> {
+  graders: GraderPool,
+): Promise<{ expected: Verdict; found: Verdict }> {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-mistake-'));
   try {
     const file = writeProgram(mistake, directory);
-    const result = await checkJson(spoken(level), '--file', file);
+    const result = await graders.grade({ level, target: 'file', file });
+    if ('fault' in result) throw new Error(`no verdict on ${mistake.name}: ${result.fault}`);
     return {
       expected: {
         fails: [mistake.fails, ...mistake.also],
@@ -101,7 +103,6 @@ export async function gradeMistake(
         line: mistake.line,
       },
       found: verdictOn(file, result, mistake.perhaps),
-      first: result.checks.find(({ status }) => status === 'failed'),
     };
   } finally {
     fs.rmSync(directory, { recursive: true });
