@@ -223,6 +223,7 @@ describe('on a screen of 100 columns and 30 rows', () => {
     await terminal.shows(/fork\(\) = /);
     terminal.press('C-c');
     await terminal.shows(/^Interrupted\.\n(?:.*\n)*ready>\s*$/m);
+    expect(terminal.text()).not.toContain('namespaces');
     terminal.type('echo "status $?"; stty -a | grep -o " icanon"');
     await terminal.shows(/^status 130\n icanon$/m);
   });
