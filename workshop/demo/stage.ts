@@ -53,6 +53,8 @@ export function openStage({
   let grant: ((wish: Wish) => void) | null = null;
   /** What was pressed while nothing was shown. */
   const pressed: Wish[] = [];
+  /** Whether whoever read the text has gone, as head(1) does. */
+  let isUnread = false;
 
   function onKey(_text: string, key: Key): void {
     // In raw mode it is no signal any more.
@@ -117,6 +119,10 @@ export function openStage({
   }
 
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, close);
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    isUnread = true;
+  });
   process.stdout.on('resize', () => {
     if (fits() || onScreen) redraw?.();
   });
@@ -128,7 +134,7 @@ export function openStage({
       redraw();
       if (!hasKeys) {
         if (seconds !== null) await delay(seconds * 1000);
-        return 'next';
+        return isUnread ? 'quit' : 'next';
       }
       const waiting = pressed.shift();
       if (waiting !== undefined) return waiting;
