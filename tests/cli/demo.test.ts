@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import { allMeanings, LONGEST, meaningOfCall } from '../../workshop/demo/meanings.ts';
@@ -12,6 +13,9 @@ import { runDirectory, workshopRoot } from '../../workshop/paths.ts';
 import { progressFile } from '../../workshop/progress.ts';
 import { openFolder, run } from './command.ts';
 import { openTerminal, prompt, type Terminal } from './terminal.ts';
+
+/** What starts it, in the checkout. */
+const start = [process.execPath, 'workshop/cli/start.mjs', 'demo'] as const;
 
 /** What it prints of a step, from its heading to the next one's. */
 function stepsOf(stdout: string): string[] {
@@ -156,6 +160,14 @@ test('colours where somebody asks for them', async () => {
   expect(stdout).toContain('\u001B[');
 });
 
+test('whoever has read enough ends it', async () => {
+  const { stdout, stderr } = await execa('sh', ['-c', '"$@" | head -n 2', 'sh', ...start, '00'], {
+    cwd: workshopRoot,
+  });
+  expect(stdout).toMatch(/^\n1\. box\.ts, line/);
+  expect(stderr).toBe('');
+});
+
 /** The row of the screen that begins like that, by number. */
 function rowOf(terminal: Terminal, start: string): number {
   return terminal.screen().findIndex((line) => line.startsWith(start));
@@ -223,11 +235,12 @@ describe('on a screen of 100 columns and 30 rows', () => {
     await terminal.shows(/fork\(\) = /);
     terminal.press('C-c');
     await terminal.shows(/^Interrupted\.\n(?:.*\n)*ready>\s*$/m);
+    expect(terminal.text()).not.toContain('namespaces');
     terminal.type('echo "status $?"; stty -a | grep -o " icanon"');
     await terminal.shows(/^status 130\n icanon$/m);
   });
 
-  test('a larger window shows more, a smaller one tells it line by line', async () => {
+  test('a smaller window tells it line by line, with the same keys', async () => {
     using terminal = await openTerminal(80, 30);
     terminal.type('npm run -s demo 01');
     await terminal.shows(/^space: on {3}b: back/m);
@@ -261,7 +274,7 @@ function cgroupsOf(owner: number): string[] {
 }
 
 test('interrupted while a step is shown: status 130, and nothing left', async () => {
-  const child = spawn(process.execPath, ['workshop/cli/start.mjs', 'demo', '06', '--auto', '1000'], {
+  const child = spawn(start[0], [...start.slice(1), '06', '--auto', '1000'], {
     cwd: workshopRoot,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -281,12 +294,12 @@ test('interrupted while a step is shown: status 130, and nothing left', async ()
 });
 
 describe('a program of somebody', () => {
-  const start = `import * as linux from '#linux';\nimport { box } from '#command-line';\n`;
+  const imports = `import * as linux from '#linux';\nimport { box } from '#command-line';\n`;
 
   async function demoOf(source: string, env: Record<string, string> = {}): ReturnType<typeof run> {
     using folder = openFolder();
     const file = path.join(folder.path, 'box.ts');
-    writeFileSync(file, start + source);
+    writeFileSync(file, imports + source);
     return await run(['demo', '00', '--file', file], {
       env: { BOXWRIGHT_PROGRESS: path.join(folder.path, 'progress.json'), ...env },
     });

@@ -1,11 +1,8 @@
 // npm run demo [level]: the reference, step by step, with the machine before and after each step.
-import { emitKeypressEvents, type Key } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf, newLines } from '../demo/code.ts';
 import { type Scene, sceneMaker } from '../demo/scene.ts';
-import { screenOf, smallest } from '../demo/screen.ts';
+import { openStage, type Stage } from '../demo/stage.ts';
 import { moments } from '../demo/steps.ts';
-import { sceneText } from '../demo/text.ts';
 import { fillCompileCache } from '../grading/compile-cache.ts';
 import { explaining, openSession, shown } from '../grading/session.ts';
 import { openTestbed } from '../grading/testbed.ts';
@@ -54,10 +51,10 @@ async function main(argv: string[]): Promise<number> {
   const hasKeys = isTerminal && process.stdin.isTTY === true;
   if (pause && !hasKeys) throw new UsageError('--pause waits for keys, and there is no terminal');
   // First: it is what ends this command on Ctrl-C, and its handlers are called in the order of their coming.
-  using stage = openStage(isTerminal && (hasKeys || seconds !== null), hasKeys);
+  using stage = openStage({ isWatched: isTerminal && (hasKeys || seconds !== null), hasKeys, seconds });
   await using session = await openSession({ yes: false });
   await fillCompileCache(file);
-  const wasWhole = await play(stage, level, file, target, seconds);
+  const wasWhole = await play(stage, level, file, target);
   stage.close();
   if (!wasWhole) return exitStatus.passed;
   const whose = { student: 'your box.ts', solution: 'the reference', file }[target];
@@ -106,13 +103,7 @@ function secondsOf(typed: string): number {
 }
 
 /** Shows everything; false where somebody has seen enough. */
-async function play(
-  stage: Stage,
-  level: Level,
-  file: string,
-  target: Target,
-  seconds: number | null,
-): Promise<boolean> {
+async function play(stage: Stage, level: Level, file: string, target: Target): Promise<boolean> {
   await using testbed = await openTestbed([file]).catch((error: unknown) => {
     throw withoutTestbed(error);
   });
@@ -135,127 +126,14 @@ async function play(
     const now = seen[at]!;
     if (skipping && now.number !== null && !now.isNew && now.kind !== 'runs') continue;
     skipping = false;
-    let key = await stage.show(now, code, at, seconds);
-    while (key === 'b') {
+    let wish = await stage.show(now, code, at === 0);
+    while (wish === 'back') {
       at = Math.max(0, at - 1);
-      key = await stage.show(seen[at]!, code, at, seconds);
+      wish = await stage.show(seen[at]!, code, at === 0);
     }
-    if (key === 'q') return false;
-    skipping = key === 'n';
+    if (wish === 'quit') return false;
+    skipping = wish === 'new';
   }
-}
-
-type Stage = Disposable & {
-  /** Shows a scene, and comes back with the key that ends it; at once where nobody can press one. */
-  show(scene: Scene, code: ReturnType<typeof codeOf>, at: number, seconds: number | null): Promise<string>;
-  /** Leaves the terminal as it was. */
-  close(): void;
-};
-
-/** The other screen of a terminal, without a cursor. See console_codes(4). */
-const enterScreen = '\u001B[?1049h\u001B[?25l';
-const leaveScreen = '\u001B[?25h\u001B[?1049l';
-
-const keysOf = 'space: on   b: back   n: to what is new   q: quit';
-
-/** Takes the terminal, if there is one that somebody looks at. */
-function openStage(isWatched: boolean, hasKeys: boolean): Stage {
-  /** Whether keys are taken; the other screen, and not text on this one; whether a line below the text names the keys. */
-  let [listening, onScreen, hasPrompt] = [false, false, false];
-  let redraw: (() => void) | null = null;
-  let press: ((key: string) => void) | null = null;
-  /** What was pressed while nothing was shown. */
-  const pressed: string[] = [];
-
-  function onKey(_text: string, key: Key): void {
-    // In raw mode it is no signal any more.
-    if (key.ctrl && key.name === 'c') return void process.kill(process.pid, 'SIGINT');
-    const name = key.name === 'space' || key.name === 'return' || key.name === 'right' ? 'next' : key.name;
-    if (name === undefined || !['next', 'b', 'n', 'q'].includes(name)) return;
-    if (press === null) pressed.push(name);
-    else press(name);
-  }
-
-  function listen(): void {
-    if (listening || !hasKeys) return;
-    listening = true;
-    emitKeypressEvents(process.stdin);
-    process.stdin.setRawMode(true);
-    process.stdin.on('keypress', onKey);
-    process.stdin.resume();
-  }
-
-  function leave(): void {
-    if (onScreen) process.stdout.write(leaveScreen);
-    if (hasPrompt) process.stdout.write('\r\u001B[K');
-    [onScreen, hasPrompt] = [false, false];
-  }
-
-  function close(): void {
-    leave();
-    redraw = null;
-    if (!listening) return;
-    listening = false;
-    process.stdin.off('keypress', onKey);
-    process.stdin.setRawMode(false);
-    process.stdin.pause();
-  }
-
-  function fits(): boolean {
-    const { columns = 0, rows = 0 } = process.stdout;
-    return isWatched && columns >= smallest.columns && rows >= smallest.rows;
-  }
-
-  function drawScreen(scene: Scene, code: ReturnType<typeof codeOf>): void {
-    const { columns, rows } = process.stdout;
-    if (!onScreen) leave();
-    if (!onScreen) process.stdout.write(enterScreen);
-    onScreen = true;
-    const lines = screenOf(scene, code, { columns, rows }, hasKeys ? ` ${keysOf}` : '');
-    // Each line is overwritten where it stands, so nothing flickers.
-    process.stdout.write('\u001B[H' + lines.map((line) => `${line}\u001B[K`).join('\r\n'));
-  }
-
-  function printText(scene: Scene, code: ReturnType<typeof codeOf>, at: number): void {
-    leave();
-    const columns = process.stdout.columns ?? smallest.columns;
-    if (isWatched && at === 0) {
-      const wanted = `From ${smallest.columns} columns and ${smallest.rows} rows on, everything has its place on the screen.`;
-      process.stdout.write(`${wanted}\nThis terminal is smaller: what changes is told line by line.\n`);
-    }
-    process.stdout.write(sceneText(scene, code, columns, at === 0));
-    if (!hasKeys) return;
-    process.stdout.write(keysOf.slice(0, columns - 1));
-    hasPrompt = true;
-  }
-
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, close);
-  process.stdout.on('resize', () => {
-    if (fits() || onScreen) redraw?.();
-  });
-
-  return {
-    async show(scene, code, at, seconds) {
-      listen();
-      redraw = () => (fits() ? drawScreen(scene, code) : printText(scene, code, at));
-      redraw();
-      if (!hasKeys) {
-        if (seconds !== null) await delay(seconds * 1000);
-        return 'next';
-      }
-      const waiting = pressed.shift();
-      if (waiting !== undefined) return waiting;
-      const { promise, resolve } = Promise.withResolvers<string>();
-      press = resolve;
-      const clock = seconds === null ? undefined : setTimeout(() => resolve('next'), seconds * 1000);
-      const key = await promise;
-      clearTimeout(clock);
-      press = null;
-      return key;
-    },
-    close,
-    [Symbol.dispose]: close,
-  };
 }
 
 await command(help, explaining(main));

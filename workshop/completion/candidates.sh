@@ -94,7 +94,7 @@ while [ $# -gt 1 ]; do
     dashes=yes
   elif [ "${1#-}" != "$1" ]; then
     takes=$(options "$help" | awk -F '\t' -v name="$1" '$1 == name { print $2 }')
-    case $1 in -i) takes=NAME ;; -e) takes=NAME=VALUE ;; esac
+    case $1 in -i | --image) takes=IMAGE ;; -e) takes=NAME=VALUE ;; esac
   elif [ -n "$takes_level" ] && [ -z "$level" ]; then
     level=$1
   elif [ "$script" = box ] && [ -z "$verb" ]; then
@@ -110,8 +110,9 @@ current=$1
 
 case $takes in
   '') ;;
-  FILE | PATH | DIR) echo :files; exit ;;
-  NAME) printf 'busybox\ndebian\n'; exit ;;
+  FILE | PATH | DIR | FOLDER) echo :files; exit ;;
+  LEVEL) levels "$current"; exit ;;
+  IMAGE) printf 'busybox\ndebian\n'; exit ;;
   *) exit ;;
 esac
 shown_options() { options "$help" | awk -F '\t' '{ print $1 "\t" $3 }'; }
@@ -146,7 +147,10 @@ elif [ "$script" = hint ]; then
   [ -z "$folder" ] || sed -nE "s/^check\\('([0-9.]+)', ['\"\`](.*)['\"\`], \\{\$/\\1$tab\\2/p" "$folder/grade.test.ts"
   exit
 fi
-if [ -n "$dashes" ]; then
+# The help of a command that takes a folder names it first.
+if grep -q "Usage: npm run $script -- FOLDER" "$root/$help" && [ -n "$dashes" ]; then
+  echo :files
+elif [ -n "$dashes" ]; then
   shown_options
 elif [ "$script" = trace ] || [ -n "$(options "$help")" ]; then
   echo "--${tab}what follows is for $script, and not for npm"
