@@ -23,6 +23,8 @@ const levels = positionals.length === 0 ? allLevels() : positionals.map(levelMea
 
 await using graders = await openGradersOfCommand(CONCURRENT);
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-flaky-'));
+// Also on Ctrl-C.
+process.once('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
 // setpriv: they end with us, however we end.
 const load = Array.from({ length: CONCURRENT }, () =>
   spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'sh', '-c', 'while :; do :; done'], { stdio: 'ignore' }),
@@ -38,7 +40,6 @@ try {
   process.exitCode = differing.length === 0 ? 0 : 1;
 } finally {
   for (const spinning of load) spinning.kill('SIGKILL');
-  fs.rmSync(directory, { recursive: true });
 }
 
 type Program = { name: string; level: Level; file: string };

@@ -76,6 +76,9 @@ export async function gradeMutants(
     excuses.filter(({ wrongWith }) => wrongWith !== cgroupVersion()).flatMap(({ mutants: keys }) => keys),
   );
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-mutants-'));
+  const remove = (): void => fs.rmSync(directory, { recursive: true, force: true });
+  // Also on Ctrl-C, which ends a command here and now.
+  process.once('exit', remove);
   try {
     const files = mutants.map(({ program }, index) => {
       const file = path.join(directory, `mutant-${index}.ts`);
@@ -112,7 +115,8 @@ export async function gradeMutants(
       return { kind: excused.has(mutant.key) ? 'equivalent' : 'survived' };
     }
   } finally {
-    fs.rmSync(directory, { recursive: true });
+    process.off('exit', remove);
+    remove();
   }
 }
 
