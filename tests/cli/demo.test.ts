@@ -221,6 +221,17 @@ describe('on a screen of 100 columns and 30 rows', () => {
     await terminal.shows(/^status 0\n icanon$/m);
   });
 
+  test('NO_COLOR: what changed has a mark, and nothing has a colour', async () => {
+    using terminal = await openTerminal(100, 30);
+    terminal.type('NO_COLOR=1 npm run -s demo 00');
+    await terminal.shows(/step 1$/m);
+    terminal.press('Space');
+    await terminal.shows(/\+ \d+ box\.ts$/m);
+    expect(terminal.text({ colours: true })).not.toContain('\u001B[');
+    terminal.press('q');
+    await terminal.shows(prompt);
+  });
+
   test('--auto needs no key, to the verdict', async () => {
     using terminal = await openTerminal(100, 30);
     terminal.type('npm run -s demo 00 -- --auto 0.01; echo "status $?"');

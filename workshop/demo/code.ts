@@ -1,10 +1,10 @@
 // The program around a line, as a screen shows it.
 import fs from 'node:fs';
-import chalk from 'chalk';
 import { diffArrays } from 'diff';
 import highlightJs from 'highlight.js/lib/core';
 import typescript from 'highlight.js/lib/languages/typescript';
 import { allLevels, type Level, solutionFile } from '../levels.ts';
+import { ink } from './ink.ts';
 
 highlightJs.registerLanguage('typescript', typescript);
 
@@ -13,10 +13,10 @@ export type CodeLine = { number: number; plain: string; coloured: string };
 
 /** Few colours, and none that means something elsewhere on the screen. */
 const colours: Readonly<Record<string, (text: string) => string>> = {
-  'hljs-comment': chalk.dim,
-  'hljs-keyword': chalk.magenta,
-  'hljs-string': chalk.green,
-  'hljs-number': chalk.cyan,
+  'hljs-comment': ink.dim,
+  'hljs-keyword': ink.magenta,
+  'hljs-string': ink.green,
+  'hljs-number': ink.cyan,
 };
 
 /** The lines of a program; none where the file cannot be read. */

@@ -1,8 +1,8 @@
 // A scene on a whole screen: everything has its place and keeps it, and only what changed is highlighted.
-import chalk from 'chalk';
 import stringWidth from 'string-width';
 import wrapAnsi from 'wrap-ansi';
 import { around, type CodeLine } from './code.ts';
+import { ink } from './ink.ts';
 import type { Line, Row, Scene } from './scene.ts';
 
 /** The smallest screen on which both views fit beside each other. */
@@ -12,8 +12,8 @@ const LABEL = 15;
 /** Rows of what is said: the call, its meaning, and what happened. */
 const SPOKEN = { call: 2, meaning: 2, summary: 2 } as const;
 const CODE_ROWS = 5;
-/** Rows beyond the fewest with which every list has one for each entry. */
-const FULL_LISTS = 8;
+/** Rows beyond the fewest with which a list has one for each of its entries, as a rule. */
+const WHOLE_LISTS = { mounts: 4, processes: 2 } as const;
 /** The title, the rule below it and the one below the code, the columns' heads, the keys. */
 const FIXED_ROWS = 5;
 
@@ -25,9 +25,9 @@ export function screenOf(
   keys: string,
 ): string[] {
   const spoken = SPOKEN.call + SPOKEN.meaning + SPOKEN.summary;
-  // A larger screen shows more of both; where there is much to tell of the machine, the program makes room.
+  // The lists grow first, then the program; where there is much to tell of the machine, the program makes room.
   const spare = size.rows - FIXED_ROWS - spoken - CODE_ROWS - tableRows(scene.rows);
-  const codeRows = CODE_ROWS + (spare < 0 ? spare : spare - Math.min(Math.ceil(spare / 2), FULL_LISTS));
+  const codeRows = CODE_ROWS + (spare < 0 ? spare : Math.max(0, spare - WHOLE_LISTS.mounts - WHOLE_LISTS.processes));
   const table = size.rows - FIXED_ROWS - spoken - codeRows;
   const width = size.columns;
   return [
@@ -37,18 +37,18 @@ export function screenOf(
     rule(width),
     ...speech(scene, width, spoken),
     ...tableOf(scene, table, width),
-    chalk.dim(keys),
+    ink.dim(keys),
   ];
 }
 
 function title({ title: level, number, place, isNew }: Scene, width: number): string {
   const left = ` ${level}${isNew ? '   new in this level' : ''}`;
   const right = number === null ? '' : `${place}   step ${number} `;
-  return chalk.bold(left + right.padStart(Math.max(0, width - left.length)));
+  return ink.bold(left + right.padStart(Math.max(0, width - left.length)));
 }
 
 function rule(width: number): string {
-  return chalk.dim('─'.repeat(width));
+  return ink.dim('─'.repeat(width));
 }
 
 function codeWindow({ line, kind }: Scene, code: readonly CodeLine[], rows: number, width: number): string[] {
@@ -60,12 +60,12 @@ function codeWindow({ line, kind }: Scene, code: readonly CodeLine[], rows: numb
     const gutter = ` ${arrow} ${String(number).padStart(3)}  `;
     const room = width - gutter.length;
     const text = plain.length > room ? `${plain.slice(0, room - 1)}…` : coloured;
-    return isHere ? chalk.bold(gutter + text) : gutter + text;
+    return isHere ? ink.bold(gutter + text) : gutter + text;
   });
 }
 
 function speech(scene: Scene, width: number, rows: number): string[] {
-  const paint = scene.failed ? chalk.red.bold : chalk.bold;
+  const paint = scene.failed ? ink.red.bold : ink.bold;
   const part = (text: string, most: number, style: (line: string) => string): string[] =>
     filled(cut(wrap(text, width - 2), most, width - 2), most).map((line) => ` ${style(line)}`);
   if (scene.output.length > 0) {
@@ -76,7 +76,7 @@ function speech(scene: Scene, width: number, rows: number): string[] {
   return [
     ...part(scene.call, SPOKEN.call, paint),
     ...part(scene.meaning, SPOKEN.meaning, (line) => line),
-    ...part(scene.summary, SPOKEN.summary, scene.failed ? chalk.red : chalk.cyan),
+    ...part(scene.summary, SPOKEN.summary, scene.failed ? ink.red : ink.cyan),
   ];
 }
 
@@ -106,9 +106,9 @@ function tableOf(scene: Scene, height: number, width: number): string[] {
   const head = line('', scene.columns.host, scene.columns.container);
   // Rows that are left over go to the lists, which grow: what there is for mounts most of all.
   const spare = Math.max(0, height - tableRows(scene.rows));
-  const forProcesses = Math.min(2, spare);
-  const heightOf = (row: Row): number =>
-    fewest(row) + (row.label === 'processes' ? forProcesses : row.label === 'mounts' ? spare - forProcesses : 0);
+  const forProcesses = Math.max(0, Math.min(WHOLE_LISTS.processes, spare - WHOLE_LISTS.mounts));
+  const more: Readonly<Record<string, number>> = { processes: forProcesses, mounts: spare - forProcesses };
+  const heightOf = (row: Row): number => fewest(row) + (more[row.label] ?? 0);
   const namespaces = scene.rows.filter(({ kind }) => kind === 'namespace');
   const body = scene.rows.flatMap((row) => {
     if (row.kind === 'namespace') {
@@ -127,7 +127,7 @@ function tableOf(scene: Scene, height: number, width: number): string[] {
       line(index === 0 ? row.label : '', host[index] ?? '', container[index] ?? ''),
     );
   });
-  return [chalk.bold(head), ...filled(body, height)];
+  return [ink.bold(head), ...filled(body, height)];
 }
 
 function namespaceCell(row: Row, side: 'host' | 'container'): string {
@@ -136,7 +136,7 @@ function namespaceCell(row: Row, side: 'host' | 'container'): string {
   const text = `${row.label.padEnd(7)}${line.text}`;
   if (line.change !== 'same') return highlighted(`* ${text}`);
   const isShared = side === 'container' && line.text === row.host[0]?.text;
-  return isShared ? chalk.dim(`  ${text}`) : `  ${text}`;
+  return isShared ? ink.dim(`  ${text}`) : `  ${text}`;
 }
 
 /** A cell of at most that many rows. A list has one entry a row where it fits, or else several. */
@@ -178,12 +178,12 @@ function pack(pieces: readonly Piece[], column: number, hasHead: boolean): Piece
 }
 
 function painted({ text, change }: Piece): string {
-  if (change === 'gone') return chalk.dim.strikethrough(text);
+  if (change === 'gone') return ink.dim.strikethrough(text);
   return change === 'same' ? text : highlighted(text);
 }
 
 function highlighted(text: string): string {
-  return chalk.inverse(text);
+  return ink.inverse(text);
 }
 
 // ---- rows ------------------------------------------------------------------------------------------------------

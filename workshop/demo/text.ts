@@ -1,7 +1,7 @@
 // Scenes as text, one below the other: for a pipe, and for a terminal that is too small for the screen.
-import chalk from 'chalk';
 import wrapAnsi from 'wrap-ansi';
 import { around, type CodeLine } from './code.ts';
+import { ink } from './ink.ts';
 import type { Line, Row, Scene } from './scene.ts';
 
 /** Columns from which both views fit beside each other. */
@@ -17,13 +17,11 @@ export function sceneText(scene: Scene, code: readonly CodeLine[], columns: numb
   const lines: string[] = [];
   if (!isAnswer) lines.push(...heading(scene, width), ...window(scene, code, width));
   const call = wrap(scene.call, width - 2, '  ');
-  lines.push(
-    ...(isAnswer && scene.failed ? call.map((line) => chalk.red(line)) : call.map((line) => chalk.bold(line))),
-  );
+  lines.push(...(isAnswer && scene.failed ? call.map((line) => ink.red(line)) : call.map((line) => ink.bold(line))));
   if (!isAnswer) lines.push(...wrap(scene.meaning, width - 2, '  '));
   for (const line of scene.output) lines.push(...wrap(line, width - 4, '    '));
   const summary = wrap(scene.summary, width - 2, '  ');
-  lines.push(...(scene.failed ? summary.map((line) => chalk.red(line)) : summary));
+  lines.push(...(scene.failed ? summary.map((line) => ink.red(line)) : summary));
   const rows = scene.rows.filter((row) => (isFirst && scene.number !== null) || hasChanged(row));
   if (rows.length > 0)
     lines.push(...(width < SIDE_BY_SIDE ? stacked(rows, scene, width) : besides(rows, scene, width)));
@@ -32,7 +30,7 @@ export function sceneText(scene: Scene, code: readonly CodeLine[], columns: numb
 
 function heading({ number, title, place, isNew }: Scene, width: number): string[] {
   const what = number === null ? title : `${number}. ${place}${isNew ? ', new in this level' : ''}`;
-  return ['', ...wrap(what, width, '').map((line) => chalk.underline(line))];
+  return ['', ...wrap(what, width, '').map((line) => ink.underline(line))];
 }
 
 function window({ line, kind }: Scene, code: readonly CodeLine[], width: number): string[] {
@@ -41,7 +39,7 @@ function window({ line, kind }: Scene, code: readonly CodeLine[], width: number)
     const gutter = `${number === line ? '>' : ' '} ${String(number).padStart(4)}  `;
     const room = width - gutter.length;
     const text = plain.length > room ? `${plain.slice(0, room - 1)}…` : coloured;
-    return number === line ? chalk.bold(gutter + text) : gutter + text;
+    return number === line ? ink.bold(gutter + text) : gutter + text;
   });
 }
 
@@ -54,7 +52,7 @@ function besides(rows: readonly Row[], { columns }: Scene, width: number): strin
   const row = (label: string, host: string, container: string, paint = [plain, plain]): string =>
     `  ${label.padEnd(LABEL)}${paint[0]!(host.padEnd(column))}  ${paint[1]!(container)}`;
   return [
-    row('', columns.host, columns.container, [chalk.dim, chalk.dim]),
+    row('', columns.host, columns.container, [ink.dim, ink.dim]),
     ...rows.flatMap((one) => {
       const [host, container] = [rendered(one.host, column), rendered(one.container, column)];
       const height = Math.max(host.length, container.length);
@@ -73,7 +71,7 @@ function stacked(rows: readonly Row[], { columns }: Scene, width: number): strin
     const side = (name: string, lines: readonly Line[]): string[] =>
       lines.length === 0
         ? []
-        : [chalk.dim(`    ${name}`), ...rendered(lines, width - 6).map((line) => `      ${paintOf(line)(line.text)}`)];
+        : [ink.dim(`    ${name}`), ...rendered(lines, width - 6).map((line) => `      ${paintOf(line)(line.text)}`)];
     return [`  ${labelOf(row)}`, ...side(columns.host, row.host), ...side(columns.container, row.container)];
   });
 }
@@ -97,7 +95,7 @@ function rendered(lines: readonly Line[], width: number): Rendered[] {
 }
 
 function paintOf(line: Rendered | undefined): (text: string) => string {
-  return line?.changed ? chalk.bold : plain;
+  return line?.changed ? ink.bold : plain;
 }
 
 function plain(text: string): string {
