@@ -93,6 +93,13 @@ describe('wrong words: status 2, and how it is meant', () => {
   });
 });
 
+test.for([['progress'], ['trace', '00', '--solution', '--', 'true']])('NO_COLOR: %s has no colours', async (words) => {
+  using folder = openFolder();
+  const env = { BOXWRIGHT_PROGRESS: path.join(folder.path, 'progress.json'), FORCE_COLOR: '1' };
+  expect((await run(words, { env })).stdout).toContain('\u001B[');
+  expect((await run(words, { env: { ...env, NO_COLOR: '1' } })).stdout).not.toContain('\u001B');
+});
+
 describe('help: status 0, also beside wrong words', () => {
   test.for([
     ['check', '--help'],

@@ -1,7 +1,7 @@
 // npm run diff [level]: your box.ts against the reference solution.
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
-import chalk from 'chalk';
+import { ink } from '../ink.ts';
 import { createTwoFilesPatch } from 'diff';
 import { levelFile, solutionFile, spoken } from '../levels.ts';
 import { currentLevel, readProgress } from '../progress.ts';
@@ -55,10 +55,10 @@ async function agrees(level: string): Promise<boolean> {
 
 function coloured(patch: string): string {
   const paint = (line: string): string => {
-    if (/^(={3,}|---|\+\+\+)/.test(line)) return chalk.bold(line);
-    if (line.startsWith('@@')) return chalk.cyan(line);
-    if (line.startsWith('+')) return chalk.green(line);
-    return line.startsWith('-') ? chalk.red(line) : line;
+    if (/^(={3,}|---|\+\+\+)/.test(line)) return ink.bold(line);
+    if (line.startsWith('@@')) return ink.cyan(line);
+    if (line.startsWith('+')) return ink.green(line);
+    return line.startsWith('-') ? ink.red(line) : line;
   };
   return patch
     .split('\n')

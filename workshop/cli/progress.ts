@@ -1,6 +1,6 @@
 // npm run progress: one screen of what has passed, and when.
 import fs from 'node:fs';
-import chalk from 'chalk';
+import { ink } from '../ink.ts';
 import { allLevels, bonusLevels, levelFile, spoken } from '../levels.ts';
 import { checksOf } from '../checks.ts';
 import { currentLevel, progressFile, readProgress } from '../progress.ts';
@@ -43,8 +43,8 @@ async function main(argv: string[]): Promise<number> {
   for (const [index, { level, bonus, passedAt, checks }] of levels.entries()) {
     if (bonus && !levels[index - 1]!.bonus) process.stdout.write('\n  to go on with, in any order\n');
     const passed = checks.filter((check) => check.passedAt !== null).length;
-    const marks = checks.map((check) => (check.passedAt === null ? '·' : chalk.green('✓'))).join('');
-    const when = passedAt === null ? '' : chalk.dim(`passed ${passedAt.slice(0, 16).replace('T', ' ')}`);
+    const marks = checks.map((check) => (check.passedAt === null ? '·' : ink.green('✓'))).join('');
+    const when = passedAt === null ? '' : ink.dim(`passed ${passedAt.slice(0, 16).replace('T', ' ')}`);
     const here = level === current.name ? '→' : ' ';
     process.stdout.write(
       `${here} ${level.padEnd(22)} ${`${passed}/${checks.length}`.padStart(5)}  ${marks}  ${when}\n`,
@@ -52,7 +52,7 @@ async function main(argv: string[]): Promise<number> {
   }
   const done = levels.every(({ bonus, passedAt }) => bonus || passedAt !== null);
   const next = done ? 'All numbered levels have passed.' : `Go on: npm run check ${spoken(current)}`;
-  process.stdout.write(`\n${next}\n${chalk.dim(`kept in ${progressFile}`)}\n`);
+  process.stdout.write(`\n${next}\n${ink.dim(`kept in ${progressFile}`)}\n`);
   return exitStatus.passed;
 }
 

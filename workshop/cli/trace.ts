@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
-import chalk from 'chalk';
+import { ink } from '../ink.ts';
 import wrapAnsi from 'wrap-ansi';
 import type { TraceLine } from '../../linux/trace.ts';
 import { meaningOf } from '../errno.ts';
@@ -81,7 +81,7 @@ async function main(argv: string[]): Promise<number> {
 function show(lines: readonly TraceLine[]): string {
   if (lines.length === 0) return 'box.ts made no system call of the course.\n';
   const processes = [...new Set(lines.map(({ process }) => process))];
-  const colours = [chalk.cyan, chalk.magenta, chalk.yellow, chalk.blue];
+  const colours = [ink.cyan, ink.magenta, ink.yellow, ink.blue];
   const shown = lines
     .filter((line, index) => line.phase === 'done' || !returned(lines, index))
     .flatMap((line) => {
@@ -90,7 +90,7 @@ function show(lines: readonly TraceLine[]): string {
       return callLines(line, who);
     });
   const legend = processes.map((name) => `process ${name}: ${nameOf(name, lines)}`);
-  return [...legend.map((line) => chalk.dim(line)), '', ...shown, ''].join('\n');
+  return [...legend.map((line) => ink.dim(line)), '', ...shown, ''].join('\n');
 }
 
 function callLines(line: TraceLine, who: string): string[] {
@@ -101,12 +101,12 @@ function callLines(line: TraceLine, who: string): string[] {
   const body = `${call}(${args.join(', ')})${outcome}`;
   const indent = 15;
   const wrapped = wrapAnsi(`${body}${where}`, WIDTH - indent, { hard: true }).split('\n');
-  const paint = errno === null ? (row: string): string => row : chalk.red;
+  const paint = errno === null ? (row: string): string => row : ink.red;
   const rows = wrapped.map((row, index) => `${index === 0 ? who : ' '.repeat(14)} ${paint(row)}`);
   const meaning = errno === null ? note : meaningOf(call, errno);
   if (meaning === null) return rows;
   const explained = wrapAnsi(meaning, WIDTH - indent - 2).split('\n');
-  return [...rows, ...explained.map((row) => `${' '.repeat(indent + 2)}${chalk.dim(row)}`)];
+  return [...rows, ...explained.map((row) => `${' '.repeat(indent + 2)}${ink.dim(row)}`)];
 }
 
 /** Whether a call that began at this place has a later line that says how it ended. */

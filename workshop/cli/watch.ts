@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { emitKeypressEvents, type Key } from 'node:readline';
-import chalk from 'chalk';
+import { ink } from '../ink.ts';
 import { watch } from 'chokidar';
 import { explaining, openSession, shown } from '../grading/session.ts';
 import { type Level, levelFile, neighbours, spoken } from '../levels.ts';
@@ -108,7 +108,7 @@ function run(name: string, words: string[]): void {
 
 function footer(level: Level): string {
   const keys = process.stdin.isTTY ? '  enter again · h hint · d diff · n next · q quit' : '';
-  return chalk.dim(`${spoken(level)}, ${new Date().toLocaleTimeString()}${keys}`);
+  return ink.dim(`${spoken(level)}, ${new Date().toLocaleTimeString()}${keys}`);
 }
 
 await command(help, explaining(main));

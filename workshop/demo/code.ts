@@ -4,7 +4,7 @@ import { diffArrays } from 'diff';
 import highlightJs from 'highlight.js/lib/core';
 import typescript from 'highlight.js/lib/languages/typescript';
 import { allLevels, type Level, solutionFile } from '../levels.ts';
-import { ink } from './ink.ts';
+import { ink } from '../ink.ts';
 
 highlightJs.registerLanguage('typescript', typescript);
 

@@ -2,7 +2,7 @@
 import stringWidth from 'string-width';
 import wrapAnsi from 'wrap-ansi';
 import { around, type CodeLine } from './code.ts';
-import { ink } from './ink.ts';
+import { ink } from '../ink.ts';
 import type { Line, Row, Scene } from './scene.ts';
 
 /** The smallest screen on which both views fit beside each other. */

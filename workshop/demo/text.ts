@@ -1,7 +1,7 @@
 // Scenes as text, one below the other: for a pipe, and for a terminal that is too small for the screen.
 import wrapAnsi from 'wrap-ansi';
 import { around, type CodeLine } from './code.ts';
-import { ink } from './ink.ts';
+import { ink } from '../ink.ts';
 import type { Line, Row, Scene } from './scene.ts';
 
 /** Columns from which both views fit beside each other. */
