@@ -1,5 +1,6 @@
 // Mutants: that each kind is made, as small programs show it; and that a grader finds a few of them.
 import { describe, expect, test } from 'vitest';
+import type { CheckResult, GradeResult } from '../../workshop/grading/result.ts';
 import { allLevels, findLevel } from '../../workshop/levels.ts';
 import { openGraders } from './grader-pool.ts';
 import { type Kind, mutantsOf, type MutantOptions } from './mutants.ts';
@@ -148,6 +149,15 @@ describe.for(allLevels())('the list of $name', (level) => {
     expect(excuses.flatMap(({ mutants }) => mutants).filter((key) => !keys.has(key))).toEqual([]);
     for (const { because } of excuses) expect(because).toMatch(/^\w.*\.$/);
   });
+});
+
+test('where the solution itself fails, mutants say nothing', async () => {
+  const failing = { id: '05.1', title: '', status: 'failed', actual: 'no namespace' } as CheckResult;
+  const graders = {
+    grade: async () => ({ checks: [failing] }) as GradeResult,
+    [Symbol.asyncDispose]: async () => {},
+  };
+  await expect(gradeMutants(findLevel('05')!, graders)).rejects.toThrow('the solution itself fails 05.1: no namespace');
 });
 
 test('the grader of level 05 finds each flag that is missing', async () => {

@@ -1,7 +1,6 @@
 // What graders say of mutants: those that pass where they should not are holes in a grader.
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -85,6 +84,7 @@ export async function gradeMutants(
       fs.writeFileSync(file, program);
       return file;
     });
+    await needPass(level, directory, graders);
     const broken = await withoutNames(files);
     const results = await Promise.all(
       mutants.map(async (mutant, index) => {
@@ -102,12 +102,9 @@ export async function gradeMutants(
     async function outcomeOf(mutant: Mutant, file: string): Promise<Outcome> {
       if (mutant.elsewhere) return { kind: 'elsewhere' };
       if (broken.has(file)) return { kind: 'broken' };
-      // Without its types, which Node would have to take out of it in each run: it is not in the compile cache.
-      const plain = file.replace(/\.ts$/, '.mjs');
-      fs.writeFileSync(plain, stripTypeScriptTypes(mutant.program));
       // One check that fails is enough, and most mutants that fail at all fail one of the level's own.
       for (const ownChecksOnly of [true, false]) {
-        const result = await graders.grade({ level, target: 'file', file: plain, ownChecksOnly });
+        const result = await graders.grade({ level, target: 'file', file, ownChecksOnly });
         if ('fault' in result) return { kind: 'fault', message: result.fault };
         const failed = result.checks.filter(({ status }) => status === 'failed').map(({ id }) => id);
         if (failed.length > 0) return { kind: 'killed', by: failed };
@@ -118,6 +115,16 @@ export async function gradeMutants(
     process.off('exit', remove);
     remove();
   }
+}
+
+/** The solution, graded as its mutants are, must pass: or all of them would be killed by something else. */
+async function needPass(level: Level, directory: string, graders: GraderPool): Promise<void> {
+  const file = path.join(directory, 'solution.ts');
+  fs.copyFileSync(solutionFile(level), file);
+  const result = await graders.grade({ level, target: 'file', file });
+  if ('fault' in result) throw new Error(result.fault);
+  const failed = result.checks.find(({ status }) => status === 'failed');
+  if (failed !== undefined) throw new Error(`the solution itself fails ${failed.id}: ${failed.actual}`);
 }
 
 /** The list of a level. */
