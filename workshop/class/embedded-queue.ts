@@ -7,7 +7,12 @@ import type { GradingQueue } from './queue.ts';
 import type { Outcome } from './verdict.ts';
 import type { Worker } from './worker.ts';
 
-/** Opens it. Once it is closed, nothing comes out of it any more, and whoever waits for it waits for ever. The workers stay the caller's to close. @param keep is given each outcome */
+/**
+ * Opens it. Once it is closed, nothing comes out of it any more, and whoever waits for it waits for ever. The workers
+ * stay the caller's to close.
+ *
+ * @param keep is given each outcome
+ */
 export function openEmbeddedQueue(
   workers: readonly Worker[],
   terms: GradingTerms,

@@ -30,6 +30,8 @@ export function openFaultCounter(): FaultCounter {
         return (await worker.grade(job)).passed;
       } catch {
         return false;
+      } finally {
+        await worker.forget();
       }
     },
   };

@@ -7,24 +7,25 @@
 set -eu
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 
+mount -o remount,rw /
 modprobe virtio_console
 modprobe overlay
-mkdir -p /dev/pts /dev/shm /opt/packages /opt/boxwright
+mkdir -p /dev/pts /dev/shm /opt/packages /srv/workshop
 mount -t devpts -o ptmxmode=666,mode=620 devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
 mount -t tmpfs tmpfs /tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-mount --bind /run/boxwright-disk /opt/boxwright
+mount --bind /run/boxwright-disk /srv/workshop
 mount -o ro /dev/vdb /opt/packages
-mount --bind /opt/packages/node_modules /opt/boxwright/node_modules
+mount --bind /opt/packages/node_modules /srv/workshop/node_modules
 mkdir -p /var/lib/boxwright/images
-cp /opt/boxwright/images/* /var/lib/boxwright/images/
+cp /srv/workshop/images/* /var/lib/boxwright/images/
 ip link set lo up
 hostname boxwright
 # As systemd has it.
 mount --make-rshared /
 
-cd /opt/boxwright
+cd /srv/workshop
 BOXWRIGHT_WHERE=here node_modules/.bin/node workshop/class/vm-agent.ts &
 wait $!
 echo o > /proc/sysrq-trigger

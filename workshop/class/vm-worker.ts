@@ -148,7 +148,7 @@ async function boot(folder: string, disks: VmDisks, check: number): Promise<Mach
   const disk = (file: string, format: string): string =>
     `file=${file},if=virtio,format=${format},snapshot=on,cache=unsafe`;
   words.push('-serial', `file:${console}`, '-kernel', disks.kernel, '-initrd', disks.initrd);
-  words.push('-append', `${disks.cmdline} init=/bin/sh -- -c "${init}"`);
+  words.push('-append', `${disks.cmdline} panic=-1 init=/bin/sh -- -c "${init}"`);
   words.push('-drive', disk(disks.debian, 'qcow2'), '-drive', disk(disks.packages, 'raw'));
   words.push('-drive', disk(disks.project, 'raw'));
   words.push('-chardev', `socket,id=port,path=${portPath},server=on,wait=on`);
