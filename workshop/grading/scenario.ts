@@ -1,4 +1,5 @@
 // What a grader runs, and when it looks.
+import type { HostNetwork } from './network.ts';
 
 /** One run of a box.ts, and what is done to it. */
 export type Scenario = {
@@ -27,6 +28,8 @@ export type Scenario = {
   exits?: number;
   /** Supplementary groups that box.ts is started with. */
   groups?: readonly number[];
+  /** What there is to the host's network, for runs that are about it: see network.ts. Otherwise it has none. */
+  network?: HostNetwork;
   /** Files of the testbed's host, by path, made before the run. */
   files?: Readonly<Record<string, { text: string | Uint8Array; mode: number }>>;
   /** Folders that stand first in PATH. */
