@@ -28,31 +28,22 @@ function run({ image, imageDir, containerDir, cpuShares, memory, memorySwap, use
     throw error;
   }
 
-  const [receiver, sender] = linux.pipe2(linux.O_CLOEXEC);
-  // SIGCHLD: without it waitpid does not see the child.
-  const pid = linux.clone(() => {
-    // The child's copy. A read comes to its end once nobody can write any more, and the reader must not be the one.
-    fs.closeSync(sender);
-    contain(directory, lowerdir, cgroups, account, command, receiver);
-  }, namespaces | linux.SIGCHLD);
-  fs.closeSync(receiver);
+  // TODO 4: make a pipe for the child to wait at (linux.pipe2 with linux.O_CLOEXEC). Both processes have both ends:
+  // who closes which one (fs.closeSync), and when?
 
+  // SIGCHLD: without it waitpid does not see the child.
+  const pid = linux.clone(() => contain(directory, lowerdir, cgroups, account, command), namespaces | linux.SIGCHLD);
   const id = path.basename(directory);
-  let failure: unknown = null;
-  try {
-    fs.writeSync(sender, joinNetwork(id, pid));
-  } catch (error) {
-    failure = error;
-  }
-  // Also where that has failed: the child then reads nothing, and ends. So it does if we are killed before this.
-  fs.closeSync(sender);
+  const address = joinNetwork(id, pid);
+
+  // TODO 4: send the child its address through the pipe (fs.writeSync), and close your end. Where joinNetwork throws, the
+  // child must hear of that, too, and end; you wait for it, clean up, and throw the error on.
 
   const { exitCode, signal } = linux.waitpid(pid);
   if (ranOutOfMemory(cgroups.memory)) console.error(`box.ts: the container ran out of memory (limit: ${memory})`);
   // With PID 1 all of the container's processes have ended, so the cgroups are empty and can be removed.
   removeCgroups(cgroups);
   leaveNetwork(id);
-  if (failure !== null) throw failure;
   return exitCode ?? 128 + signal!;
 }
 
@@ -66,7 +57,7 @@ function addressOf(number: number): string {
   return network.replace('.0/24', `.${number}`);
 }
 
-/** Made from the address, so that whoever remembers the address of a container that is gone is right about the next. */
+/** A hardware address that is made from the other one, and so stays the same when the other one does. */
 function macOf(address: string): string {
   const bytes = address.split('.').map((number) => Number(number).toString(16).padStart(2, '0'));
   return ['02', '00', ...bytes].join(':');
@@ -74,73 +65,41 @@ function macOf(address: string): string {
 
 /** Gives the container of process `pid` a network, and returns its address there. */
 function joinNetwork(id: string, pid: number): string {
-  const address = inTurn(() => {
-    makeBridge();
-    const taken = ports().map(({ ifalias }) => ifalias);
-    const free = Array.from({ length: 253 }, (_none, index) => addressOf(index + 2)).find(
-      (one) => !taken.includes(one),
-    );
-    if (free === undefined) throw new Error(`all addresses of ${network} are in use`);
-    // One end is born in the container: however we end, the pair ends with the container. The alias is the list of who
-    // has which address, kept by the kernel.
-    ip(`link add ${id} master ${bridge} type veth peer name eth0 address ${macOf(free)} netns ${pid}
-        link set ${id} alias ${free} up`);
-    return free;
-  });
-  ip(
-    `link set lo up
-     address add ${address}/24 dev eth0
-     link set eth0 up
-     route add default via ${gateway}`,
-    pid,
-  );
+  // TODO 1: switch on lo in the container's network: ip(…, pid).
+  throw new Error('TODO 1: switch on lo in the network of the container, then go on in joinNetwork');
+
+  makeBridge();
+  // TODO 2: make a pair of interfaces (ip link add … type veth). One end is a port of the bridge (master) and has the
+  // container's id for a name; the other one is born in the container's network (netns). Switch both on.
+
+  const address = addressOf(2);
+  // TODO 3: give the inner end the address, and the container a default route via the gateway.
+
+  // TODO 5: the next container needs another address. Take one that is free: links() shows what there is, and an
+  // interface can carry a note (ip link set … alias …). From looking to noting this must be done inTurn.
+
   return address;
 }
 
 /** Takes back what the container had of the network, and the network after the last one. */
 function leaveNetwork(id: string): void {
-  inTurn(() => {
-    try {
-      // The kernel does this, too, some time after the container's end. It must have happened when box.ts ends.
-      ip(`link delete ${id}`);
-    } catch (error) {
-      if (links().some(({ ifname }) => ifname === id)) throw error;
-    }
-    if (ports().length === 0) removeBridge();
-  });
+  // TODO 8: take away the host's end of the container's pair, if the kernel has not done so by now. Nothing else, as
+  // long as the bridge has other ports. And nobody may join between your look and what you do then.
+  // TODO 9: after the last one, remove what makeBridge has made. What was the setting of forwarding before?
 }
 
+/** The setting that makes a host hand packets on. */
 const forwarding = '/proc/sys/net/ipv4/ip_forward';
-const wasOff = 'forwarding was off';
 
-/** Makes the bridge and the way out, or what is missing of them: another box.ts may have been killed in the middle. */
+/** Makes the bridge and the way out. */
 function makeBridge(): void {
-  const there = links().find(({ ifname }) => ifname === bridge);
-  // With an address of its own: without, it takes one of its ports', and another one when that port goes.
-  if (there === undefined) ip(`link add ${bridge} address ${macOf(gateway)} type bridge`);
-  ip(`address replace ${gateway}/24 dev ${bridge}
-      link set ${bridge} up`);
-  // A table of its own: the host's rules stay as they are, and this goes as a whole.
-  nft(`table ip ${bridge}
-       delete table ip ${bridge}
-       table ip ${bridge} {
-         chain postrouting {
-           type nat hook postrouting priority srcnat
-           ip saddr ${network} ip daddr != ${network} masquerade
-         }
-       }`);
-  if (fs.readFileSync(forwarding, 'utf8').trim() === '1') return;
-  // A note to whoever is the last: it is gone when the bridge is, as after a restart of the machine.
-  ip(`link set ${bridge} alias "${wasOff}"`);
-  fs.writeFileSync(forwarding, '1');
-}
-
-function removeBridge(): void {
-  const there = links().find(({ ifname }) => ifname === bridge);
-  if (there?.ifalias === wasOff) fs.writeFileSync(forwarding, '0');
-  if (there !== undefined) ip(`link delete ${bridge}`);
-  nft(`table ip ${bridge}
-       delete table ip ${bridge}`);
+  // TODO 2: make the bridge (ip link add … type bridge), unless it is there, and switch it on. Give it a hardware address
+  // of its own: without, it takes one of its ports', and another one when that port goes.
+  // TODO 3: give it the address of the gateway.
+  // TODO 6: switch forwarding on, and let the containers' packets leave under the host's address (masquerade), by a
+  // rule in a table of your own: nft(…).
+  // TODO 10: another box.ts may have been killed in the middle of this, or later. Do what is missing, and no more. What
+  // has to be known for putting things back must be where it does not die with a process: on the bridge, for example.
 }
 
 /** One interface, as `ip -json link` shows it. */
@@ -151,20 +110,11 @@ function links(): Link[] {
   return JSON.parse(program('ip', ['-json', 'link']));
 }
 
-/** Those that are plugged into the bridge: the host's ends of the containers' pairs. */
-function ports(): Link[] {
-  return links().filter(({ master }) => master === bridge);
-}
-
-/** Has `body` done by one box.ts at a time. The lock is on what they share: the host's network namespace. */
+/** Has `body` done by one box.ts at a time. */
 function inTurn<Result>(body: () => Result): Result {
-  const lock = fs.openSync('/proc/self/ns/net', 'r');
-  try {
-    linux.flock(lock, linux.LOCK_EX);
-    return body();
-  } finally {
-    fs.closeSync(lock);
-  }
+  // TODO 5: lock (linux.flock with linux.LOCK_EX) a file that every box.ts of this host can open, for as long as body
+  // runs, also where it throws. /proc/self/ns/net is one.
+  return body();
 }
 
 /** Commands of ip(8), one a line: on the host, or in the network of a process. */
@@ -329,11 +279,9 @@ function contain(
   cgroups: Cgroups,
   account: Account | null,
   command: string[],
-  receiver: number,
 ): never {
-  // The parent makes the network, from outside, and sends the address when all is done.
-  const address = fs.readFileSync(receiver, 'utf8');
-  if (address === '') linux._exit(125);
+  // TODO 4: wait for the address: read from the pipe to its end (fs.readFileSync). Without one, end (linux._exit).
+
   // 0 means whoever writes it: the child's pid is another one outside. What it starts from now on is in there, too.
   for (const cgroup of directoriesOf(cgroups)) writeTo(cgroup, 'cgroup.procs', '0');
   // Not before: the cgroup in which a process is at this moment becomes the root of what it can see.
@@ -345,9 +293,11 @@ function contain(
 
   const root = mountRoot(directory, lowerdir);
   mountFilesystems(root);
-  const resolvConf = nameservers();
+  // TODO 7: read the host's /etc/resolv.conf here, while it can be seen. Which lines would be wrong in the container?
   enterRoot(root);
-  writeNames(path.basename(directory), address, resolvConf);
+  // TODO 7: write /etc/hosts (localhost, and the container's own hostname) and /etc/resolv.conf. The image may have links
+  // there, to files that it does not have; and every user must be able to read what you write.
+
   // Nothing that needs root comes after this.
   if (account !== null) becomeUser(account);
   // PID 1 takes its container with it when it ends. This makes it end when the runtime does, however that happens. The
@@ -375,31 +325,6 @@ function becomeUser({ uid, gid }: Account): void {
   linux.setgroups([]);
   linux.setgid(gid);
   linux.setuid(uid);
-}
-
-/** The host's resolv.conf, without servers that only the host can reach. */
-function nameservers(): string {
-  // systemd-resolved answers on the host's own 127.0.0.53, and keeps a list of the servers that it asks itself.
-  for (const file of ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']) {
-    const lines = fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n') : [];
-    const kept = lines.filter((line) => !line.startsWith('nameserver') || /^nameserver\s+(?!127\.)[\d.]+/.test(line));
-    if (kept.some((line) => line.startsWith('nameserver'))) return kept.join('\n');
-  }
-  return '';
-}
-
-/** Tells programs in the container who it is and whom to ask for names. In the root, where no link leads out of it. */
-function writeNames(hostname: string, address: string, resolvConf: string): void {
-  fs.mkdirSync('/etc', { recursive: true });
-  for (const [file, text] of [
-    ['/etc/hosts', `127.0.0.1 localhost\n::1 localhost\n${address} ${hostname}\n`],
-    ['/etc/resolv.conf', resolvConf],
-  ] as const) {
-    // The image may have a link here, to a file that it does not have.
-    fs.rmSync(file, { force: true });
-    fs.writeFileSync(file, text);
-    fs.chmodSync(file, 0o644);
-  }
 }
 
 /** Makes the mount at `root` the root of this mount namespace, and lets go of the old one. */

@@ -61,6 +61,7 @@ const bridge = 'boxwright';
 /** The network on it. 254 addresses: the bridge has the first, so that the host is in it, too. */
 const network = '10.200.7.0/24';
 const gateway = addressOf(1);
+const addresses = Array.from({ length: 253 }, (_none, index) => addressOf(index + 2));
 
 function addressOf(number: number): string {
   return network.replace('.0/24', `.${number}`);
@@ -78,9 +79,7 @@ function joinNetwork(id: string, pid: number): string {
     const known = links();
     makeBridge(known.find(({ ifname }) => ifname === bridge));
     const taken = portsAmong(known).map(({ ifalias }) => ifalias);
-    const free = Array.from({ length: 253 }, (_none, index) => addressOf(index + 2)).find(
-      (one) => !taken.includes(one),
-    );
+    const free = addresses.find((one) => !taken.includes(one));
     if (free === undefined) throw new Error(`all addresses of ${network} are in use`);
     // One end is born in the container: however we end, the pair ends with the container. The alias is the list of who
     // has which address, kept by the kernel.

@@ -26,7 +26,7 @@ export const outside = {
 } as const;
 
 /** What the host's /etc/resolv.conf says: as where systemd-resolved runs, and the outside. */
-const resolvConf = `nameserver 127.0.0.53\nnameserver ${outside.address}\noptions timeout:2 attempts:3\n`;
+const resolvConf = `nameserver 127.0.0.53\nnameserver ${outside.address}\noptions timeout:2 attempts:2\n`;
 
 /** The host's own firewall: rules as they may be on any machine. */
 const firewall = `
