@@ -1,7 +1,10 @@
 // What people believe who fail the bonus level about networks. What ip(8) and nft(8) were told is in no trace: lines are
 // found by their words.
+import path from 'node:path';
+import type { TraceLine } from '../../../linux/trace.ts';
 import { findCall, type Misconception } from '../finding.ts';
 import type { Run } from '../run.ts';
+import { said } from '../tour.ts';
 
 /** The interfaces of the container. */
 const inside = (run: Run) => run.during?.network?.interfaces ?? [];
@@ -10,7 +13,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'writing-end-kept-by-the-reader',
     checks: ['network.1'],
-    line: /readFileSync\(|contain\(.*\b(receiver|reader|read)/,
+    line: /=> contain\(|^\s+contain\(|readSync\(/,
     why: 'A read comes to its end when nobody can write into the pipe any more. The child is a copy of its parent and has a copy of the writing end: as long as it keeps that one open, it waits for itself.',
     shows: (run) => run.timedOut && run.during === null && findCall(run, 'pipe2') !== undefined,
   },
@@ -19,7 +22,7 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['network.1'],
     line: /type veth/,
     why: 'The name of an interface has at most 15 characters.',
-    shows: (run) => /not a valid ifname|name.* too long|Numerical result out of range/i.test(run.stderr),
+    shows: (run) => /not a valid ifname|failed policy validation|Numerical result out of range/.test(run.stderr),
   },
   {
     slug: 'pair-not-in-the-container',
@@ -29,18 +32,23 @@ export const misconceptions: readonly Misconception[] = [
     shows: (run) => /Cannot find device/.test(run.stderr),
   },
   {
+    slug: 'command-refused',
+    checks: ['network.1'],
+    why: 'ip or nft has not done what it was told. Its message says why, as the kernel did; "Command failed -:2" means the second of its commands. Each needs what the ones before it made: an interface before its address, and an address before a route that leads through its network.',
+    shows: (run) => run.during === null && /Command failed: (ip|nft|nsenter)\b/.test(run.stderr) && callerOf(run),
+  },
+  {
     slug: 'does-not-wait',
-    checks: ['network.1', 'network.3', 'network.4'],
+    checks: ['network.1', 'network.2', 'network.4'],
     line: /^\s+(return )?contain\(|=> contain\(/,
     why: 'After clone there are two processes, and nobody knows which one is faster. The child started the command while its parent was still making the network.',
-    shows: (run, finding) =>
-      /nothing answers on 127|not there yet|does not answer it/.test(finding.actual) &&
-      inside(run).some(({ name, up }) => name === 'lo' && up),
+    // A moment later all was there.
+    shows: (run, finding) => /not there yet/.test(finding.actual) || said(run, 'afterwards, localhost') === 'yes',
   },
   {
     slug: 'loopback-left-down',
     checks: ['network.1'],
-    line: /dev eth0|\bjoinNetwork\(id/,
+    line: /dev eth0|dev \$\{/,
     why: 'The new network namespace has a lo, but nobody has switched it on. The interfaces of a new namespace are all down, this one, too.',
     shows: (run) => run.during !== null && inside(run).some(({ name, up }) => name === 'lo' && !up),
   },
@@ -54,9 +62,9 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'end-left-down',
     checks: ['network.2'],
-    line: /alias|\bup\b/,
+    line: /link set .*alias|type veth/,
     why: 'Every interface begins switched off: both ends of the pair, and the bridge. One that is down lets nothing through, and the other end shows no carrier.',
-    shows: (_run, finding) => / is down$/.test(finding.actual),
+    shows: (_run, finding) => finding.actual.endsWith(' is down'),
   },
   {
     slug: 'no-default-route',
@@ -68,14 +76,14 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'goes-on-without',
     checks: ['network.4'],
-    line: /catch \(|catch \{/,
+    line: /\bjoinNetwork\((?!id: )/,
     why: 'Where the network could not be made, the command was started all the same. Somebody who asked for a network then has a program that fails in ways that are hard to understand. What cannot be had must be said, and the command not be started.',
     shows: (_run, finding) => /ran without a network/.test(finding.actual),
   },
   {
     slug: 'one-address-for-all',
     checks: ['network.5'],
-    line: /addressOf\((?!1\)|number)|\.\d+\.2\b/,
+    line: /addressOf\([2-9]\d*\)|\.\d+\.2\b/,
     why: 'Every container gets the same address. The first one works, and with the second the bridge has two ports that answer to one address, now the one and now the other.',
     shows: (_run, finding) => /is there twice/.test(finding.actual),
   },
@@ -96,7 +104,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'localhost-of-the-host',
     checks: ['network.7'],
-    line: /resolv\.conf/,
+    line: /'\/etc\/resolv\.conf'/,
     why: 'The host’s resolv.conf was copied as it is. A nameserver on 127.0.0.53 listens on the host’s own localhost; in the container that address is the container.',
     shows: (_run, finding) => /nameserver on 127/.test(finding.actual),
   },
@@ -131,14 +139,14 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'forwarding-of-others',
     checks: ['network.9'],
-    line: /writeFileSync\(forwarding, '0'\)|ip_forward/,
+    line: /'0(\\n)?'\)|echo 0/,
     why: 'Forwarding was on before, for somebody else, and is off now: another runtime’s containers, or a VPN, are cut off. What was not changed must not be put back.',
     shows: (_run, finding) => finding.actual === 'net.ipv4.ip_forward was 1, and is 0',
   },
   {
     slug: 'remembered-by-the-dead',
     checks: ['network.10'],
-    line: /=== '1'|wasOff|forwarding/,
+    line: /^let |=== '[01]/,
     why: 'What the setting was before was known to one process, and that one was killed. The next one finds forwarding on, and takes that for the host’s own wish. Such a note belongs where it lives as long as the change.',
     shows: (_run, finding) => finding.actual === 'net.ipv4.ip_forward was 0, and is 1',
   },
@@ -161,9 +169,35 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['network.10'],
     line: /type veth/,
     why: 'Both ends were on the host for a moment, and in that moment box.ts was killed. Such a pair belongs to no container and never ends by itself. An end that is born in the container’s network ends with it.',
-    shows: (_run, finding) => /^new interface: (?!boxwright)/.test(finding.actual),
+    shows: (_run, finding) => (finding.evidence ?? []).some((line) => /^new interface: \S+ \(veth/.test(line)),
   },
 ];
+
+/** The place in box.ts that had the command run: not those that hand it on. */
+function callerOf(run: Run): TraceLine | true {
+  const frames = [...run.stderr.matchAll(/^\s+at (?:(\S+) \()?(\S+?):(\d+):\d+\)?$/gm)];
+  const frame = frames.find(
+    ([, name = '', file]) => !/^(program|ip|nft)$/.test(name) && file!.endsWith(path.basename(run.file)),
+  );
+  if (frame === undefined) return true;
+  const [, , file, line] = frame;
+  return { ...nowhere, file: file!, line: Number(line) };
+}
+
+/** A place that no system call leads to, in the form of one. */
+const nowhere: TraceLine = {
+  time: 0,
+  pid: 0,
+  process: '0',
+  call: 'ip',
+  args: [],
+  phase: 'done',
+  result: null,
+  errno: null,
+  file: null,
+  line: null,
+  note: null,
+};
 
 /** The rules that the host did not have before. */
 function newRules(run: Run): string {
