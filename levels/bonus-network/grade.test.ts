@@ -69,6 +69,18 @@ const onRouter = scenario({
 /** On this host ip(8) does what a file says. */
 const ip = `case $(cat /ip-does 2> /dev/null) in
 slow) sleep 0.2 ;;
+meet)
+  # Where two may look at the same time, both have looked before one goes on.
+  mkdir -p /met
+  if mkdir "/met/$PPID" 2> /dev/null; then
+    "$ip" "$@"
+    status=$?
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+      [ "$(ls /met | wc -l)" -lt 2 ] || break
+      sleep 0.1
+    done
+    exit $status
+  fi ;;
 fail) echo 'RTNETLINK answers: Operation not supported' >&2; exit 2 ;;
 kill)
   if "$ip" -o link show type veth | grep -v -q uplink; then
@@ -81,11 +93,15 @@ kill)
   fi ;;
 esac
 exec "$ip" "$@"`;
-const mishap = (what: string, more: Pick<Scenario, 'holdWord' | 'meanwhile'> & { script: string }): Scenario => ({
+const mishap = (
+  what: string,
+  more: Pick<Scenario, 'holdWord' | 'meanwhile' | 'crowd'> & { script: string },
+): Scenario => ({
   host: 'network-mishaps',
   args: ['-i', 'busybox', '/bin/sh', '-c', more.script],
   ...(more.holdWord !== undefined && { holdWord: more.holdWord }),
   ...(more.meanwhile !== undefined && { meanwhile: more.meanwhile }),
+  crowd: more.crowd ?? 0,
   files: { '/ip-does': { text: what, mode: 0o644 } },
   network: { forwards: false, ip },
   reproduce: `sh -c 'ip address; ip route'`,
@@ -97,6 +113,10 @@ const slow = scenario(
     holdWord: slowWord,
     meanwhile: 'kill-runtime',
   }),
+);
+const crowdWord = `hold-${randomWord()}`;
+const together = scenario(
+  mishap('meet', { script: holdStill(crowdWord, probes(settings)), holdWord: crowdWord, crowd: 1 }),
 );
 const impossible = scenario(mishap('fail', { script: probes(settings) }));
 const killedEarly = scenario(mishap('kill', { script: 'sleep 1' }));
@@ -266,10 +286,24 @@ check('network.5', 'two containers have addresses of their own, and reach each o
       if (mine.length === 0) return { expected, actual: 'the second has no address', evidence: showStderr(run) };
       const { neighbours, answered } = run.during!.network!;
       const silent = neighbours.filter((address) => !answered.includes(address));
-      return silent.length === 0 ? undefined : { expected, actual: `${silent.join(', ')} does not answer`, evidence };
+      if (silent.length > 0) return { expected, actual: `${silent.join(', ')} does not answer`, evidence };
+      return atOnce(together.run!);
     });
   },
 });
+
+/** Two that start at the same moment. */
+function atOnce(run: Run): Finding | undefined {
+  const expected = 'two containers that start at the same moment, with an address each';
+  const network = run.during?.network;
+  const all = [...addressesOf(network ?? null), ...(network?.neighbours ?? [])];
+  if (new Set(all).size === 2 && run.exitCode === 0) return undefined;
+  return {
+    expected,
+    actual: all.length === 2 && all[0] === all[1] ? `both have ${all[0]}` : 'one of them did not get so far',
+    evidence: showStderr(run),
+  };
+}
 
 check('network.6', 'it reaches whom the host reaches, who take it for the host', {
   of: first,

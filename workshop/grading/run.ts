@@ -137,7 +137,8 @@ export async function runOn(
   const before = hostFacts(testbed, scenario);
   const knownCgroups = new Set(before.cgroups.map((cgroup) => cgroup.path));
   const groups = scenario.groups === undefined ? [] : ['setpriv', '--groups', scenario.groups.join(','), '--'];
-  const program = testbed.start([...groups, ...programCommand(file, ['run', ...scenario.args])], {
+  const words = [...groups, ...programCommand(file, ['run', ...scenario.args])];
+  const surroundings = {
     cwd: path.dirname(file),
     env: {
       PATH: [...(scenario.path ?? []), systemPath].join(':'),
@@ -147,9 +148,13 @@ export async function runOn(
       BOXWRIGHT_TRACE: '3',
       NODE_COMPILE_CACHE: compileCache(),
     },
-    trace: true,
     oneCpu: scenario.oneCpu ?? false,
-  });
+  };
+  const program = testbed.start(words, { ...surroundings, trace: true });
+  const crowd = crowdOf(
+    Array.from({ length: scenario.crowd ?? 0 }, () => testbed.start(words, surroundings)),
+    scenario.holdWord ?? '',
+  );
   const end = once(program, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   const output = {
     stdout: kept(program.stdout!),
@@ -164,6 +169,7 @@ export async function runOn(
   if (scenario.holdWord !== undefined) {
     const held = output.stdout.contains(scenario.holdWord);
     if (await patience.wait(Promise.race([held, end.then(() => output.stdout.text().includes(scenario.holdWord!))]))) {
+      await patience.wait(crowd.held);
       during = await lookAt(testbed, program, scenario, others);
     }
   }
@@ -188,7 +194,9 @@ export async function runOn(
     );
   } else {
     program.stdin!.end('\n');
+    crowd.goOn();
     ended = await patience.wait(end);
+    await patience.wait(crowd.end);
     // Somebody on the host has killed it.
     if (ended?.[1] === 'SIGKILL') {
       const pids = newProcesses(testbed, others).map(({ pid }) => pid);
@@ -226,6 +234,29 @@ export async function runOn(
     left: left.filter(({ state, exe }) => ended === null || (state !== 'Z' && exe !== '')),
     before,
     ...evidence,
+  };
+}
+
+/** The others of a crowd. */
+function crowdOf(
+  programs: readonly ChildProcess[],
+  holdWord: string,
+): {
+  /** Resolves when each of them holds still, or has ended. */
+  held: Promise<unknown>;
+  goOn(): void;
+  end: Promise<unknown>;
+} {
+  const members = programs.map((program) => {
+    program.stdin!.on('error', () => {});
+    program.stderr!.resume();
+    const end = once(program, 'exit');
+    return { program, end, held: Promise.race([kept(program.stdout!).contains(holdWord), end]) };
+  });
+  return {
+    held: Promise.all(members.map(({ held }) => held)),
+    goOn: () => members.forEach(({ program }) => program.stdin!.end('\n')),
+    end: Promise.all(members.map(({ end }) => end)),
   };
 }
 

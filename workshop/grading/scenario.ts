@@ -20,6 +20,8 @@ export type Scenario = {
    * the processes of this run take and how much those take that were there before.
    */
   meanwhile?: Scenario | 'kill-command' | 'kill-runtime' | 'measure-cpu';
+  /** How many more of the same are started at the same moment, and hold still together with it. */
+  crowd?: number;
   /** Whether all of it stays on one CPU, always the same one, for which its processes then compete. */
   oneCpu?: boolean;
   /** Of the CPU time that is measured, own to others: what it should at least and at most be. */

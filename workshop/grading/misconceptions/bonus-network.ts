@@ -39,7 +39,7 @@ export const misconceptions: readonly Misconception[] = [
   },
   {
     slug: 'does-not-wait',
-    checks: ['network.1', 'network.2', 'network.4'],
+    checks: ['network.1', 'network.4'],
     line: /^\s+(return )?contain\(|=> contain\(/,
     why: 'After clone there are two processes, and nobody knows which one is faster. The child started the command while its parent was still making the network.',
     // A moment later all was there.
@@ -86,6 +86,13 @@ export const misconceptions: readonly Misconception[] = [
     line: /addressOf\([2-9]\d*\)|\.\d+\.2\b/,
     why: 'Every container gets the same address. The first one works, and with the second the bridge has two ports that answer to one address, now the one and now the other.',
     shows: (_run, finding) => /is there twice/.test(finding.actual),
+  },
+  {
+    slug: 'nobody-waits-for-their-turn',
+    checks: ['network.5'],
+    line: /body\(\)|links\(\);/,
+    why: 'To look what is free and to take it are two steps, and another box.ts can come in between: both see the same, and both take it. Whoever looks must keep the others out until it has taken.',
+    shows: (_run, finding) => /start at the same moment/.test(finding.expected),
   },
   {
     slug: 'host-does-not-forward',
@@ -139,7 +146,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'forwarding-of-others',
     checks: ['network.9'],
-    line: /'0(\\n)?'\)|echo 0/,
+    line: /Sync\(.*'0(\\n)?'\)|echo 0/,
     why: 'Forwarding was on before, for somebody else, and is off now: another runtime’s containers, or a VPN, are cut off. What was not changed must not be put back.',
     shows: (_run, finding) => finding.actual === 'net.ipv4.ip_forward was 1, and is 0',
   },
