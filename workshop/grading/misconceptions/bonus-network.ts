@@ -167,7 +167,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'waits-for-ever',
     checks: ['network.10'],
-    line: /readSync\(|readFileSync\(/,
+    line: /=> contain\(|^\s+contain\(/,
     why: 'The child waits at a pipe for a word from its parent. The parent was killed, but the read does not end: the child itself still has a copy of the writing end.',
     shows: (_run, finding) => /killed while it makes the network, it leaves a process/.test(finding.actual),
   },
