@@ -2,6 +2,7 @@
 export { LinuxError } from './error.ts';
 export { _exit } from './exit.ts';
 export { execvp, execvpe } from './exec.ts';
+export { flock, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN } from './flock.ts';
 export { clone, fork } from './fork.ts';
 export { gethostname, sethostname } from './hostname.ts';
 export {
@@ -54,6 +55,7 @@ export {
   unshare,
 } from './namespace.ts';
 export { getpid } from './pid.ts';
+export { O_CLOEXEC, pipe2 } from './pipe.ts';
 export { PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, prctl } from './prctl.ts';
 export { chroot, pivot_root } from './root.ts';
 export { kill, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM } from './signal.ts';

@@ -10,6 +10,9 @@ case ${1:-tests} in
     # says of the constants
     packages='util-linux tmux zsh fish gcc libc6-dev'
 
+    # networks of containers
+    packages="$packages iproute2 nftables"
+
     # a browser for the site, and letters for it; libcap2-bin, procps, python3: commands of the handbook
     packages="$packages chromium fonts-liberation libcap2-bin procps python3-minimal"
 

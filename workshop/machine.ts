@@ -27,6 +27,7 @@ export async function examineMachine(): Promise<Finding[]> {
     overlay(),
     ...cgroups(hierarchies),
     swapAccounting(hierarchies),
+    network(),
     memory(),
     disk(),
     ...IMAGE_NAMES.map((name) => {
@@ -104,6 +105,27 @@ function swapAccounting(hierarchies: Hierarchy[]): Finding {
     works ? `they can be set; this machine has ${Math.round(Number(swap) / 1024)} MiB of swap` : 'the kernel has none',
     works ? undefined : mend,
   );
+}
+
+/** Bridges and NAT, and the programs that make them. A machine is ready without: only a bonus level needs it. */
+function network(): Finding {
+  const found = (detail: string, mend: string | null): Finding => ({
+    id: 'network',
+    title: 'networks of containers, for the bonus level',
+    detail,
+    missing: false,
+    mend,
+  });
+  const absent = ['ip', 'nft'].filter((name) => !succeeds(name, ['-V']));
+  if (absent.length > 0) {
+    return found(`${absent.join(' and ')} cannot be found`, 'apt-get install iproute2 nftables');
+  }
+  const script = `ip link add one type bridge && ip link add two type veth peer name three &&
+    nft 'add table ip four; add chain ip four five { type nat hook postrouting priority 100; }; add rule ip four five masquerade'`;
+  const works = succeeds('unshare', ['--net', 'sh', '-c', script]);
+  return works
+    ? found('a bridge, a pair and NAT can be made', null)
+    : found('this kernel refuses a bridge or NAT', vmHint);
 }
 
 function memory(): Finding {

@@ -73,7 +73,7 @@ async function valuesInC(
     throw new Error(`${compiler} is not installed. Install what the tests need: sudo sh tests/install-packages.sh`);
   }
   const headers =
-    'errno fcntl limits linux/close_range sched signal stddef stdint stdio sys/mman sys/mount sys/prctl sys/stat ' +
+    'errno fcntl limits linux/close_range sched signal stddef stdint stdio sys/file sys/mman sys/mount sys/prctl sys/stat ' +
     'sys/syscall sys/sysmacros sys/wait termios unistd';
   const program = [
     '#define _GNU_SOURCE',

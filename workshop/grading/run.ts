@@ -14,6 +14,7 @@ import { type CpuTime, enoughOf } from './cpu-time.ts';
 import { filesBelow, type FoundFile, namesIn, readTree, type Tree } from './files.ts';
 import { hostnameOf } from './hostname.ts';
 import { type Inside, lookInside, loopback, optionOf } from './inside.ts';
+import { type NetworkFacts, networkOf, networkAtRest, type OwnNetwork, ownNetwork, prepareNetwork } from './network.ts';
 import {
   childrenOf,
   cpuTimeOf,
@@ -45,6 +46,8 @@ export type Snapshot = {
   hostname: string;
   /** Where its root is an overlay: the layer below, which is the image. */
   image: Tree | null;
+  /** Its network, where the scenario is about networks. */
+  network: OwnNetwork | null;
   /** All that lies in the folder of containers. */
   containers: FoundFile[];
   host: HostFacts;
@@ -66,6 +69,8 @@ export type HostFacts = {
   loopbackId: string;
   /** v1: directories where one may look for cgroups, and which are none. */
   noCgroups: string[];
+  /** Its network, where the scenario is about networks. */
+  network: NetworkFacts | null;
 };
 
 /** All that is known of one run. */
@@ -126,12 +131,14 @@ export async function runOn(
   { keep, limit = scenario.limit ?? TIME_LIMIT }: { keep?: (run: Run) => void; limit?: number } = {},
 ): Promise<Run> {
   for (const [name, { text, mode }] of Object.entries(scenario.files ?? {})) testbed.writeFile(name, text, mode);
+  if (scenario.network !== undefined) await prepareNetwork(testbed, scenario.network);
   const others = new Set(testbed.pids());
   const known = filesOf(testbed);
-  const before = hostFacts(testbed);
+  const before = hostFacts(testbed, scenario);
   const knownCgroups = new Set(before.cgroups.map((cgroup) => cgroup.path));
   const groups = scenario.groups === undefined ? [] : ['setpriv', '--groups', scenario.groups.join(','), '--'];
-  const program = testbed.start([...groups, ...programCommand(file, ['run', ...scenario.args])], {
+  const words = [...groups, ...programCommand(file, ['run', ...scenario.args])];
+  const surroundings = {
     cwd: path.dirname(file),
     env: {
       PATH: [...(scenario.path ?? []), systemPath].join(':'),
@@ -141,9 +148,13 @@ export async function runOn(
       BOXWRIGHT_TRACE: '3',
       NODE_COMPILE_CACHE: compileCache(),
     },
-    trace: true,
     oneCpu: scenario.oneCpu ?? false,
-  });
+  };
+  const program = testbed.start(words, { ...surroundings, trace: true });
+  const crowd = crowdOf(
+    Array.from({ length: scenario.crowd ?? 0 }, () => testbed.start(words, surroundings)),
+    scenario.holdWord ?? '',
+  );
   const end = once(program, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   const output = {
     stdout: kept(program.stdout!),
@@ -158,7 +169,8 @@ export async function runOn(
   if (scenario.holdWord !== undefined) {
     const held = output.stdout.contains(scenario.holdWord);
     if (await patience.wait(Promise.race([held, end.then(() => output.stdout.text().includes(scenario.holdWord!))]))) {
-      during = await lookAt(testbed, program, scenario.holdWord, others);
+      await patience.wait(crowd.held);
+      during = await lookAt(testbed, program, scenario, others);
     }
   }
   if (during !== null && typeof scenario.meanwhile === 'object') {
@@ -182,10 +194,18 @@ export async function runOn(
     );
   } else {
     program.stdin!.end('\n');
+    crowd.goOn();
     ended = await patience.wait(end);
+    await patience.wait(crowd.end);
+    // Somebody on the host has killed it.
+    if (ended?.[1] === 'SIGKILL') {
+      const pids = newProcesses(testbed, others).map(({ pid }) => pid);
+      await gone(pids, patienceWith(testbed, others, END_LIMIT));
+    }
   }
   const left = newProcesses(testbed, others);
-  const after = hostFacts(testbed);
+  if (before.network !== null) await networkAtRest(testbed, before.network);
+  const after = hostFacts(testbed, scenario);
   const evidence = {
     after,
     changedFiles: testbed.changedFiles(),
@@ -217,11 +237,34 @@ export async function runOn(
   };
 }
 
+/** The others of a crowd. */
+function crowdOf(
+  programs: readonly ChildProcess[],
+  holdWord: string,
+): {
+  /** Resolves when each of them holds still, or has ended. */
+  held: Promise<unknown>;
+  goOn(): void;
+  end: Promise<unknown>;
+} {
+  const members = programs.map((program) => {
+    program.stdin!.on('error', () => {});
+    program.stderr!.resume();
+    const end = once(program, 'exit');
+    return { program, end, held: Promise.race([kept(program.stdout!).contains(holdWord), end]) };
+  });
+  return {
+    held: Promise.all(members.map(({ held }) => held)),
+    goOn: () => members.forEach(({ program }) => program.stdin!.end('\n')),
+    end: Promise.all(members.map(({ end }) => end)),
+  };
+}
+
 /** Looks at everything of this run, once the program has come to rest: waiting, or ended. */
 async function lookAt(
   testbed: Testbed,
   program: ChildProcess,
-  word: string,
+  scenario: Scenario,
   others: ReadonlySet<number>,
 ): Promise<Snapshot> {
   const runtimePid = childrenOf(program.pid!)[0];
@@ -237,10 +280,10 @@ async function lookAt(
   }
   const processes = newProcesses(testbed, others);
   const commands = processes.filter(
-    ({ argv, exe }) => !isNode(exe) && argv.some((argument) => argument.includes(word)),
+    ({ argv, exe }) => !isNode(exe) && argv.some((argument) => argument.includes(scenario.holdWord!)),
   );
   const command = commands[0];
-  const host = hostFacts(testbed);
+  const host = hostFacts(testbed, scenario);
   return {
     processes,
     runtime: processes.find(({ pid, state }) => pid === runtimePid && state !== 'Z') ?? null,
@@ -248,12 +291,13 @@ async function lookAt(
     inside: command === undefined ? null : lookInside(command),
     hostname: command === undefined ? '' : hostnameOf(command.pid),
     image: imageOf(testbed, command, host),
+    network: command === undefined || scenario.network === undefined ? null : ownNetwork(testbed, command.pid),
     containers: filesBelow(testbed.containersFolder),
     host,
   };
 }
 
-function hostFacts(testbed: Testbed): HostFacts {
+function hostFacts(testbed: Testbed, scenario: Scenario): HostFacts {
   const mounts = mountsOf(testbed.initPid);
   return {
     mounts,
@@ -264,6 +308,7 @@ function hostFacts(testbed: Testbed): HostFacts {
     cgroups: cgroupsOn(testbed),
     loopbackId: fileId(onHost(testbed, loopback)),
     noCgroups: directoriesBesideHierarchies(testbed, mounts),
+    network: scenario.network === undefined ? null : networkOf(testbed.initPid),
   };
 }
 

@@ -1,4 +1,5 @@
 // What a grader runs, and when it looks.
+import type { HostNetwork } from './network.ts';
 
 /** One run of a box.ts, and what is done to it. */
 export type Scenario = {
@@ -19,6 +20,8 @@ export type Scenario = {
    * the processes of this run take and how much those take that were there before.
    */
   meanwhile?: Scenario | 'kill-command' | 'kill-runtime' | 'measure-cpu';
+  /** How many more of the same are started at the same moment, and hold still together with it. */
+  crowd?: number;
   /** Whether all of it stays on one CPU, always the same one, for which its processes then compete. */
   oneCpu?: boolean;
   /** Of the CPU time that is measured, own to others: what it should at least and at most be. */
@@ -27,6 +30,8 @@ export type Scenario = {
   exits?: number;
   /** Supplementary groups that box.ts is started with. */
   groups?: readonly number[];
+  /** What there is to the host's network, for runs that are about it: see network.ts. Otherwise it has none. */
+  network?: HostNetwork;
   /** Files of the testbed's host, by path, made before the run. */
   files?: Readonly<Record<string, { text: string | Uint8Array; mode: number }>>;
   /** Folders that stand first in PATH. */
