@@ -53,7 +53,10 @@ export function prctl(op: number, arg2: number, arg3 = 0): number {
   const number = whole('prctl', 'op', op, 0);
   const value = whole('prctl', 'arg2', arg2, 0);
   const further = whole('prctl', 'arg3', arg3, 0);
-  return call('prctl', nativePrctl, [number, value, further, 0, 0], prctl, [names[number], ...show(op, value, further)]);
+  return call('prctl', nativePrctl, [number, value, further, 0, 0], prctl, [
+    names[number],
+    ...show(op, value, further),
+  ]);
 }
 
 /** The arguments that are the numbers of something. */

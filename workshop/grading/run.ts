@@ -130,8 +130,7 @@ export async function runOn(
   const known = filesOf(testbed);
   const before = hostFacts(testbed);
   const knownCgroups = new Set(before.cgroups.map((cgroup) => cgroup.path));
-  const groups = scenario.groups === undefined ? [] : ['setpriv', '--groups', scenario.groups.join(','), '--'];
-  const program = testbed.start([...groups, ...programCommand(file, ['run', ...scenario.args])], {
+  const program = testbed.start([...startedWith(scenario), ...programCommand(file, ['run', ...scenario.args])], {
     cwd: path.dirname(file),
     env: {
       PATH: [...(scenario.path ?? []), systemPath].join(':'),
@@ -215,6 +214,15 @@ export async function runOn(
     before,
     ...evidence,
   };
+}
+
+/** What gives a program the groups and the capabilities that it is to be started with. See setpriv(1). */
+function startedWith({ groups, inherits }: Scenario): string[] {
+  const added = inherits?.map((name) => `+${name}`).join(',');
+  return [
+    ...(groups === undefined ? [] : ['setpriv', '--groups', groups.join(','), '--']),
+    ...(added === undefined ? [] : ['setpriv', `--inh-caps=${added}`, `--ambient-caps=${added}`, '--']),
+  ];
 }
 
 /** Looks at everything of this run, once the program has come to rest: waiting, or ended. */

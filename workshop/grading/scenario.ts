@@ -27,6 +27,8 @@ export type Scenario = {
   exits?: number;
   /** Supplementary groups that box.ts is started with. */
   groups?: readonly number[];
+  /** Capabilities that box.ts is started with as inheritable and ambient ones, by setpriv's names: `net_raw`. */
+  inherits?: readonly string[];
   /** Files of the testbed's host, by path, made before the run. */
   files?: Readonly<Record<string, { text: string | Uint8Array; mode: number }>>;
   /** Folders that stand first in PATH. */
