@@ -1,4 +1,4 @@
-// Level 09: the command runs as an ordinary user.
+// Bonus: fences. Root in the container is not what root on the host is.
 import fs from 'node:fs';
 import path from 'node:path';
 import * as tar from 'tar';
@@ -14,6 +14,8 @@ const namespaces =
 function run({ image, imageDir, containerDir, cpuShares, memory, memorySwap, user, command }: BoxOptions): number {
   const limits = memoryLimits(memory, memorySwap);
   const account = user === null ? null : accountOf(user);
+  // Here, because libseccomp is a file of the host, which the child leaves.
+  const filter = makeFilter();
   const lowerdir = unpackOnce(imageDir, image);
   fs.mkdirSync(containerDir, { recursive: true });
   const directory = fs.mkdtempSync(path.join(containerDir, 'box-'));
@@ -28,7 +30,11 @@ function run({ image, imageDir, containerDir, cpuShares, memory, memorySwap, use
   }
 
   // SIGCHLD: without it waitpid does not see the child.
-  const pid = linux.clone(() => contain(directory, lowerdir, cgroups, account, command), namespaces | linux.SIGCHLD);
+  const pid = linux.clone(
+    () => contain(directory, lowerdir, cgroups, account, filter, command),
+    namespaces | linux.SIGCHLD,
+  );
+  linux.seccomp_release(filter);
 
   const { exitCode, signal } = linux.waitpid(pid);
   if (ranOutOfMemory(cgroups.memory)) console.error(`box.ts: the container ran out of memory (limit: ${memory})`);
@@ -182,11 +188,9 @@ function contain(
   lowerdir: string,
   cgroups: Cgroups,
   account: Account | null,
+  filter: linux.ScmpFilterCtx,
   command: string[],
 ): never {
-  // TODO 6: this worked as long as the command was root. See PR_SET_PDEATHSIG(2const) on what clears it, and move it.
-  // PID 1 takes its container with it when it ends. This makes it end when the runtime does, however that happens.
-  linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL);
   // 0 means whoever writes it: the child's pid is another one outside. What it starts from now on is in there, too.
   for (const cgroup of directoriesOf(cgroups)) writeTo(cgroup, 'cgroup.procs', '0');
   // Not before: the cgroup in which a process is at this moment becomes the root of what it can see.
@@ -198,9 +202,77 @@ function contain(
 
   const root = mountRoot(directory, lowerdir);
   mountFilesystems(root);
+  coverPaths(root);
   enterRoot(root);
-  // TODO 4: become the user, where account is not null. Is this the right place? What needs root, and when?
+  // Nothing that needs root comes after this.
+  if (account !== null) becomeUser(account);
+  // TODO 7: this works as long as the command is root. See PR_CAPBSET_DROP(2const) on what it needs, and move it.
+  limitCapabilities();
+  // PID 1 takes its container with it when it ends. This makes it end when the runtime does, however that happens. The
+  // kernel forgets it when the user changes, so it stands after that.
+  linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL);
+  // TODO 3: from here on no exec gives privileges (prctl, PR_SET_NO_NEW_PRIVS).
+
+  // TODO 4: load the filter (seccomp_load). It holds for this process, too. Is this the right place?
+
   become(command);
+}
+
+/** What root in a container is left with: files and users of the container, and little else. As Podman has it. */
+const kept: readonly number[] = [
+  linux.CAP_CHOWN,
+  linux.CAP_DAC_OVERRIDE,
+  linux.CAP_FOWNER,
+  linux.CAP_FSETID,
+  linux.CAP_KILL,
+  linux.CAP_NET_BIND_SERVICE,
+  linux.CAP_SETFCAP,
+  linux.CAP_SETGID,
+  linux.CAP_SETPCAP,
+  linux.CAP_SETUID,
+  linux.CAP_SYS_CHROOT,
+];
+
+/** Takes away all capabilities but those that are kept, in a way that exec does not give them back. */
+function limitCapabilities(): void {
+  // The kernel may know more of them than we do.
+  const last = Number(fs.readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8'));
+  // TODO 1: take each capability from 0 to last that is not kept out of the bounding set (prctl, PR_CAPBSET_DROP).
+
+  // TODO 2: clear the ambient set (prctl, PR_CAP_AMBIENT), and set the others (capset): what is kept is effective and
+  // permitted, and nothing is inheritable.
+
+  throw new Error(`TODO 1: take what is not kept of the capabilities 0 to ${last} out of the bounding set`);
+}
+
+/** System calls that no program in a container needs, and that lead to much code of the kernel. */
+const refused = [
+  'mount umount2 pivot_root move_mount open_tree fsopen fsmount fsconfig fspick mount_setattr setns unshare',
+  'open_by_handle_at swapon swapoff quotactl acct kexec_load kexec_file_load init_module finit_module',
+  'delete_module reboot syslog settimeofday clock_settime clock_adjtime iopl ioperm bpf perf_event_open',
+  'userfaultfd add_key request_key keyctl io_uring_setup io_uring_enter io_uring_register',
+].flatMap((names) => names.split(' '));
+
+/** The flags of clone for which it makes a namespace. */
+const namespaceFlags = [
+  linux.CLONE_NEWNS,
+  linux.CLONE_NEWUTS,
+  linux.CLONE_NEWPID,
+  linux.CLONE_NEWIPC,
+  linux.CLONE_NEWNET,
+  linux.CLONE_NEWUSER,
+  linux.CLONE_NEWCGROUP,
+];
+
+/** The filter for the command's system calls: what it does not name is let through. */
+function makeFilter(): linux.ScmpFilterCtx {
+  const filter = linux.seccomp_init(linux.SCMP_ACT_ALLOW);
+  // TODO 4: add a rule for each name in refused (seccomp_syscall_resolve_name, seccomp_rule_add): it answers EPERM.
+
+  // TODO 5: the same for clone, where one of namespaceFlags is set in its first argument: one rule a flag, each with a
+  // comparison. And for clone3, whose flags no filter can see: it answers ENOSYS.
+
+  return filter;
 }
 
 /** Whom the command runs as. */
@@ -211,24 +283,17 @@ const MAX_ID = 0xffff_fffe;
 
 /** `1000:100` or `1000`: then the group has the same number. Numbers only, for a container may have no /etc/passwd. */
 function accountOf(user: string): Account {
-  // TODO 1: take the two numbers out of user.
-
-  // TODO 5: a uid may stand alone. Refuse everything else (an empty word, names, three numbers, more than MAX_ID) with
-  // an error that names --user.
-
-  throw new Error('TODO 1: take uid and gid out of the word after --user, then go on in becomeUser');
+  const [, uid, gid = uid] = /^(\d+)(?::(\d+))?$/.exec(user) ?? [];
+  const account = { uid: Number(uid), gid: Number(gid) };
+  if (uid !== undefined && account.uid <= MAX_ID && account.gid <= MAX_ID) return account;
+  throw new Error(`--user takes numbers, uid or uid:gid, up to ${MAX_ID}: not "${user}"`);
 }
 
-/** Gives up root, for good. */
+/** Gives up root, for good. In this order: without root, neither groups nor gid can be changed any more. */
 function becomeUser({ uid, gid }: Account): void {
-  // TODO 1: change the user (setuid).
-
-  // TODO 2: change the group (setgid), and drop the supplementary groups (setgroups). Before or after setuid?
-
-  // TODO 3: nothing more to write. Look at the command's /proc/self/status: are Uid, Gid, Groups and the lines that
-  // begin with Cap as you expect?
-
-  throw new Error('TODO 1: change the user (setuid)');
+  linux.setgroups([]);
+  linux.setgid(gid);
+  linux.setuid(uid);
 }
 
 /** Makes the mount at `root` the root of this mount namespace, and lets go of the old one. */
@@ -246,9 +311,24 @@ function enterRoot(root: string): void {
 /** Mounts what programs look for in every root: processes, the machine, devices. */
 function mountFilesystems(root: string): void {
   linux.mount('proc', `${root}/proc`, 'proc', linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC);
+  // TODO 6: what is in there is the host's. Mount it read-only.
   linux.mount('sysfs', `${root}/sys`, 'sysfs', linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC);
   linux.mount('tmpfs', `${root}/dev`, 'tmpfs', linux.MS_NOSUID, 'mode=755');
   makeDevices(`${root}/dev`);
+}
+
+/** In /proc and /sys, what tells a container too much of the host, and what lets it change the host. As runc has it. */
+const masked = [
+  '/proc/acpi /proc/asound /proc/kcore /proc/keys /proc/latency_stats /proc/sched_debug /proc/scsi',
+  '/proc/timer_list /sys/devices/virtual/powercap /sys/firmware',
+].flatMap((names) => names.split(' '));
+const readOnly = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+/** Covers those paths, as far as this kernel has them. */
+function coverPaths(root: string): void {
+  // TODO 6: cover what is masked below root: a directory with an empty, read-only tmpfs, a file with the container's
+  // /dev/null (mount, MS_BIND). Bind what is readOnly onto itself, and make that mount read-only (a second call, with
+  // MS_REMOUNT). Leave out what this kernel does not have.
 }
 
 /** The devices that programs take for granted, by major and minor number: see the kernel's devices.txt. */

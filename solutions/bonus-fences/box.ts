@@ -7,15 +7,15 @@ import { findController } from '#cgroup';
 import { box, type BoxOptions } from '#command-line';
 
 /** All that the child gets of its own, from its first instruction on. */
-const namespaceFlags = [
-  ...[linux.CLONE_NEWNS, linux.CLONE_NEWUTS, linux.CLONE_NEWPID, linux.CLONE_NEWIPC, linux.CLONE_NEWNET],
-];
-const namespaces = namespaceFlags.reduce((flags, flag) => flags | flag);
+const namespaces =
+  linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWNET;
 
 /** Runs the command in a new container and returns the exit status to report for it. */
 function run({ image, imageDir, containerDir, cpuShares, memory, memorySwap, user, command }: BoxOptions): number {
   const limits = memoryLimits(memory, memorySwap);
   const account = user === null ? null : accountOf(user);
+  // Here, because libseccomp is a file of the host, which the child leaves.
+  const filter = makeFilter();
   const lowerdir = unpackOnce(imageDir, image);
   fs.mkdirSync(containerDir, { recursive: true });
   const directory = fs.mkdtempSync(path.join(containerDir, 'box-'));
@@ -29,8 +29,6 @@ function run({ image, imageDir, containerDir, cpuShares, memory, memorySwap, use
     throw error;
   }
 
-  // Here, because libseccomp is a file of the host, which the child leaves.
-  const filter = makeFilter();
   // SIGCHLD: without it waitpid does not see the child.
   const pid = linux.clone(
     () => contain(directory, lowerdir, cgroups, account, filter, command),
@@ -239,7 +237,7 @@ function limitCapabilities(): void {
   // The kernel may know more of them than we do.
   const last = Number(fs.readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8'));
   for (let capability = 0; capability <= last; capability += 1) {
-    // What is in the bounding set, an exec gives to root. First, for it needs CAP_SETPCAP.
+    // An exec gives root what is in the bounding set.
     if (!kept.includes(capability)) linux.prctl(linux.PR_CAPBSET_DROP, capability);
   }
   // Both are inherited from whoever started this program, and exec adds them to the rest.
@@ -247,28 +245,40 @@ function limitCapabilities(): void {
   linux.capset({ effective: [...kept], permitted: [...kept], inheritable: [] });
 }
 
-/** System calls that no program in a container needs, and that reach the kernel where it is least tried. */
-const refused: readonly string[] = [
-  ...['mount', 'umount2', 'pivot_root', 'move_mount', 'open_tree', 'fsopen', 'fsmount', 'fsconfig', 'fspick'],
-  ...['mount_setattr', 'setns', 'unshare', 'open_by_handle_at', 'swapon', 'swapoff', 'quotactl', 'acct'],
-  ...['kexec_load', 'kexec_file_load', 'init_module', 'finit_module', 'delete_module', 'reboot', 'syslog'],
-  ...['settimeofday', 'clock_settime', 'clock_adjtime', 'iopl', 'ioperm', 'bpf', 'perf_event_open', 'userfaultfd'],
-  ...['add_key', 'request_key', 'keyctl', 'io_uring_setup', 'io_uring_enter', 'io_uring_register'],
+/** System calls that no program in a container needs, and that lead to much code of the kernel. */
+const refused = [
+  'mount umount2 pivot_root move_mount open_tree fsopen fsmount fsconfig fspick mount_setattr setns unshare',
+  'open_by_handle_at swapon swapoff quotactl acct kexec_load kexec_file_load init_module finit_module',
+  'delete_module reboot syslog settimeofday clock_settime clock_adjtime iopl ioperm bpf perf_event_open',
+  'userfaultfd add_key request_key keyctl io_uring_setup io_uring_enter io_uring_register',
+].flatMap((names) => names.split(' '));
+
+/** The flags of clone for which it makes a namespace. */
+const namespaceFlags = [
+  linux.CLONE_NEWNS,
+  linux.CLONE_NEWUTS,
+  linux.CLONE_NEWPID,
+  linux.CLONE_NEWIPC,
+  linux.CLONE_NEWNET,
+  linux.CLONE_NEWUSER,
+  linux.CLONE_NEWCGROUP,
 ];
 
-/** The filter for the command's system calls: it lets through what it does not name. */
+/** The filter for the command's system calls: what it does not name is let through. */
 function makeFilter(): linux.ScmpFilterCtx {
   const filter = linux.seccomp_init(linux.SCMP_ACT_ALLOW);
-  const no = linux.SCMP_ACT_ERRNO(linux.EPERM);
-  for (const name of refused) linux.seccomp_rule_add(filter, no, linux.seccomp_syscall_resolve_name(name));
-  // clone makes every process, and namespaces only where a flag of its first argument asks for them.
-  for (const flag of [...namespaceFlags, linux.CLONE_NEWUSER, linux.CLONE_NEWCGROUP]) {
-    const asked = { arg: 0, op: linux.SCMP_CMP_MASKED_EQ, datum_a: flag, datum_b: flag };
-    linux.seccomp_rule_add(filter, no, linux.seccomp_syscall_resolve_name('clone'), asked);
+  const refuse = linux.SCMP_ACT_ERRNO(linux.EPERM);
+  for (const name of refused) linux.seccomp_rule_add(filter, refuse, linux.seccomp_syscall_resolve_name(name));
+
+  // clone makes every process. It is refused where one of these bits is set in its flags, the first argument.
+  const clone = linux.seccomp_syscall_resolve_name('clone');
+  for (const flag of namespaceFlags) {
+    const isSet = { arg: 0, op: linux.SCMP_CMP_MASKED_EQ, datum_a: flag, datum_b: flag };
+    linux.seccomp_rule_add(filter, refuse, clone, isSet);
   }
-  // clone3 has its flags in memory, where no filter can look. "No such call" makes the C library fall back to clone.
-  const absent = linux.SCMP_ACT_ERRNO(linux.ENOSYS);
-  linux.seccomp_rule_add(filter, absent, linux.seccomp_syscall_resolve_name('clone3'));
+  // clone3 has its flags in memory, where no filter can look. Where it is absent, C libraries use clone.
+  const clone3 = linux.seccomp_syscall_resolve_name('clone3');
+  linux.seccomp_rule_add(filter, linux.SCMP_ACT_ERRNO(linux.ENOSYS), clone3);
   return filter;
 }
 
@@ -317,9 +327,9 @@ function mountFilesystems(root: string): void {
 
 /** In /proc and /sys, what tells a container too much of the host, and what lets it change the host. As runc has it. */
 const masked = [
-  ...['/proc/acpi', '/proc/asound', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/sched_debug'],
-  ...['/proc/scsi', '/proc/timer_list', '/sys/devices/virtual/powercap', '/sys/firmware'],
-];
+  '/proc/acpi /proc/asound /proc/kcore /proc/keys /proc/latency_stats /proc/sched_debug /proc/scsi',
+  '/proc/timer_list /sys/devices/virtual/powercap /sys/firmware',
+].flatMap((names) => names.split(' '));
 const readOnly = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /** Covers those paths, as far as this kernel has them. */

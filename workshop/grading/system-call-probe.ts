@@ -84,18 +84,19 @@ function x64Code(call: ProbedCall, args: readonly number[]): Buffer {
     [0x49, 0xc7, 0xc0],
     [0x49, 0xc7, 0xc1],
   ];
-  return Buffer.from([
-    ...registers.flatMap((move, index) => [...move, ...word(args[index] ?? 0)]),
-    ...[0xb8, ...word(numbers[call].x64)], // mov eax, call
-    ...[0x0f, 0x05], // syscall
-    ...[0x31, 0xff], // xor edi, edi
-    ...[0x48, 0x85, 0xc0], // test rax, rax
-    ...[0x79, 0x04], // jns over the next two
-    ...[0xf7, 0xd8], // neg eax
-    ...[0x89, 0xc7], // mov edi, eax
-    ...[0xb8, ...word(numbers.exit.x64)], // mov eax, exit
-    ...[0x0f, 0x05], // syscall
-  ]);
+  const code = [
+    ...registers.map((move, index) => [...move, ...word(args[index] ?? 0)]),
+    [0xb8, ...word(numbers[call].x64)], // mov eax, call
+    [0x0f, 0x05], // syscall
+    [0x31, 0xff], // xor edi, edi
+    [0x48, 0x85, 0xc0], // test rax, rax
+    [0x79, 0x04], // jns over the next two
+    [0xf7, 0xd8], // neg eax
+    [0x89, 0xc7], // mov edi, eax
+    [0xb8, ...word(numbers.exit.x64)], // mov eax, exit
+    [0x0f, 0x05], // syscall
+  ];
+  return Buffer.from(code.flat());
 }
 
 function arm64Code(call: ProbedCall, args: readonly number[]): Buffer {
