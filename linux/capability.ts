@@ -150,7 +150,7 @@ header.writeUInt32LE(_LINUX_CAPABILITY_VERSION_3);
 /** Two of struct __user_cap_data_struct: effective, permitted, inheritable of 0 to 31, and again of 32 to 63. */
 const DATA_SIZE = 24;
 const kinds = ['effective', 'permitted', 'inheritable'] as const;
-const LAST = 63;
+const highest = 63;
 
 let native: { capget: CFunction; capset: CFunction } | undefined;
 
@@ -169,7 +169,7 @@ export function capget(): CapabilitySets {
   if (functions().capget(header, data) === -1) throw failed('capget', errno(), [], capget);
   const set = (offset: number): number[] => {
     const bits = BigInt(data.readUInt32LE(offset)) | (BigInt(data.readUInt32LE(offset + 12)) << 32n);
-    return Array.from({ length: LAST + 1 }, (_none, number) => number).filter(
+    return Array.from({ length: highest + 1 }, (_none, number) => number).filter(
       (number) => ((bits >> BigInt(number)) & 1n) === 1n,
     );
   };
@@ -186,7 +186,7 @@ export function capset(sets: CapabilitySets): void {
   const data = Buffer.alloc(DATA_SIZE);
   kinds.forEach((kind, index) => {
     for (const number of sets[kind]) {
-      const capability = whole('capset', kind, number, 0, LAST);
+      const capability = whole('capset', kind, number, 0, highest);
       const offset = index * 4 + (capability > 31 ? 12 : 0);
       data.writeUInt32LE((data.readUInt32LE(offset) | (1 << (capability % 32))) >>> 0, offset);
     }

@@ -51,6 +51,7 @@ export type ScmpFilterCtx = { readonly native: bigint };
 /** sizeof(struct scmp_arg_cmp) */
 const COMPARISON_SIZE = 24;
 const SCMP_FLTATR_CTL_NNP = 3;
+const SCMP_FLTATR_API_SYSRAWRC = 9;
 /** seccomp.h: no system call of that name is known. */
 const __NR_SCMP_ERROR = -1;
 const EINVAL = 22;
@@ -107,6 +108,8 @@ export function seccomp_init(def_action: number): ScmpFilterCtx {
   answer('seccomp_init', native === 0n ? -EINVAL : 0, [action], seccomp_init, [showAction(action)]);
   // libseccomp would also set no_new_privs when the filter is loaded. Here that is a step of its own.
   attributeSet(native, SCMP_FLTATR_CTL_NNP, 0);
+  // And it would say ECANCELED for every error of the kernel's.
+  attributeSet(native, SCMP_FLTATR_API_SYSRAWRC, 1);
   return { native };
 }
 
@@ -136,7 +139,7 @@ export function seccomp_rule_add(
   });
   const result = library().ruleAdd(ctx.native, bits, number, comparisons.length, array);
   const shown = ['filter', showAction(bits), String(number), ...comparisons.map((one) => JSON.stringify(one))];
-  answer('seccomp_rule_add', result, [bits, number, ...comparisons], seccomp_rule_add, shown);
+  answer('seccomp_rule_add', result, [ctx, bits, number, ...comparisons], seccomp_rule_add, shown);
 }
 
 /**
@@ -146,7 +149,7 @@ export function seccomp_rule_add(
  * @throws LinuxError EACCES where the caller has neither
  */
 export function seccomp_load(ctx: ScmpFilterCtx): void {
-  answer('seccomp_load', library().load(ctx.native), [], seccomp_load, ['filter']);
+  answer('seccomp_load', library().load(ctx.native), [ctx], seccomp_load, ['filter']);
 }
 
 /** Forgets a filter; once it is loaded, the kernel has its own copy. See seccomp_release(3). */
