@@ -117,7 +117,7 @@ const asUser = scenario({
   reproduce: `--user ${uid} sh -c 'grep -E "^(Uid|Cap|NoNewPrivs|Seccomp)" /proc/self/status'`,
 });
 
-check('fences.1', 'exec can give root no more than eleven capabilities', {
+check('fences.1', 'its bounding set holds no more than the eleven capabilities that root keeps', {
   of: asRoot,
   why: 'At every exec the kernel computes the capabilities of the process anew. A process with uid 0 gets all that is in its bounding set. So what is to be gone for good must be taken out of that set.',
   man: 'capabilities(7)',
@@ -256,7 +256,7 @@ check('fences.5', 'nobody gets a user namespace, and new threads are still made'
 check('fences.6', 'settings of the host cannot be written, and what tells of it is covered', {
   of: asRoot,
   needs: ['fences.1'],
-  why: 'Files in /proc/sys ask for uid 0 and for no capability. Many of them are settings of the whole machine. So their directory has to be read-only, and what only tells of the host is covered.',
+  why: 'Most files in /proc/sys ask for uid 0 and for no capability. Many of them are settings of the whole machine. So their directory has to be read-only, and what only tells of the host is covered.',
   man: 'mount(2)',
   holds(run) {
     const { commands, hostname } = run.during!;

@@ -70,7 +70,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'exec-gives-root-all-again',
     checks: ['fences.1'],
-    why: 'capset changes what a process has now. At the next exec the kernel computes it anew, and root is given all that is in the bounding set. The bounding set is what has to become smaller.',
+    why: 'capset changes what a process has now. At the next exec the kernel computes it anew, and root is given all that is in the bounding set. That set has to become smaller, whatever other fences there are.',
     shows: (run) =>
       run.during !== null && withOperation(run, 'PR_CAPBSET_DROP') === undefined && findCall(run, 'capset'),
   },
