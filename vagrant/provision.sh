@@ -29,7 +29,7 @@ quietly() { "$@" > "$log" 2>&1 < /dev/null || { cat "$log" >&2; fail "failed: $*
 apt() { quietly apt-get -o DPkg::Lock::Timeout=300 -qq "$@"; }
 is_installed() { [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]; }
 
-packages='ca-certificates mmdebstrap procps sudo util-linux'
+packages='ca-certificates libseccomp2 mmdebstrap procps sudo util-linux'
 if ! command -v npm > /dev/null; then
   # Debian's own npm consists of four hundred packages. corepack is a single one, and fetches npm by its checksum.
   if ! apt-cache show node-corepack > /dev/null 2>&1; then apt update; fi

@@ -98,12 +98,13 @@ const asRoot = scenario({
   holdWord,
   reproduce: `sh -c 'grep -E "^(Cap|NoNewPrivs|Seccomp)" /proc/self/status'`,
 });
+const inherited = ['sys_admin', 'net_admin', 'net_raw', 'mknod'];
 const heirWord = `hold-${randomWord()}`;
 const heir = scenario({
   host: 'fences',
   args: ['/bin/sh', '-c', holdStill(heirWord, probes({ mknod: attacks.mknod, network: attacks.network }))],
   holdWord: heirWord,
-  inherits: ['sys_admin', 'net_admin', 'net_raw', 'mknod'],
+  inherits: inherited,
   reproduce: `sh -c 'grep -E "^Cap" /proc/self/status'`,
 });
 const userWord = `hold-${randomWord()}`;
@@ -144,6 +145,7 @@ check('fences.1', 'its bounding set holds no more than the eleven capabilities t
 check('fences.2', 'it inherits none from whoever starts box.ts', {
   of: heir,
   needs: ['fences.1'],
+  shownBy: `setpriv --inh-caps=+${inherited.join(',+')} --ambient-caps=+${inherited.join(',+')} box run grep Cap /proc/self/status`,
   why: 'A process inherits two more sets. What is inheritable is added at an exec by root, and what is ambient at every exec, whatever the bounding set says.',
   man: 'capabilities(7)',
   holds(run) {
