@@ -113,24 +113,6 @@ export {
   prctl,
 } from './prctl.ts';
 export { chroot, pivot_root } from './root.ts';
-export {
-  ENOSYS,
-  EPERM,
-  SCMP_ACT_ALLOW,
-  SCMP_ACT_ERRNO,
-  SCMP_ACT_KILL_PROCESS,
-  SCMP_ACT_LOG,
-  SCMP_CMP_EQ,
-  SCMP_CMP_MASKED_EQ,
-  SCMP_CMP_NE,
-  type ScmpArgCmp,
-  type ScmpFilterCtx,
-  seccomp_init,
-  seccomp_load,
-  seccomp_release,
-  seccomp_rule_add,
-  seccomp_syscall_resolve_name,
-} from './seccomp.ts';
 export { kill, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM } from './signal.ts';
 export { setgid, setgroups, setuid } from './user.ts';
 export { __WALL, type ExitStatus, waitpid, WCONTINUED, WNOHANG, WUNTRACED } from './wait.ts';

@@ -1,6 +1,7 @@
 // Filters of system calls. See seccomp(2), seccomp_init(3) and the others of libseccomp, which writes the filter's program.
 //
-// libseccomp is opened when seccomp_init is called, and by no program that has no filter.
+// Not in index.ts: import * as seccomp from '#linux/seccomp'. A program without a filter reads neither this file nor the
+// library, which would add to the time in which it starts.
 import { flagBits, text, whole } from './argument.ts';
 import { failed } from './call.ts';
 import { type CFunction, openLibrary } from './libc.ts';

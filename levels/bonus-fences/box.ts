@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import * as tar from 'tar';
 import * as linux from '#linux';
+import * as seccomp from '#linux/seccomp';
 import { findController } from '#cgroup';
 import { box, type BoxOptions } from '#command-line';
 
@@ -34,7 +35,7 @@ function run({ image, imageDir, containerDir, cpuShares, memory, memorySwap, use
     () => contain(directory, lowerdir, cgroups, account, filter, command),
     namespaces | linux.SIGCHLD,
   );
-  linux.seccomp_release(filter);
+  seccomp.seccomp_release(filter);
 
   const { exitCode, signal } = linux.waitpid(pid);
   if (ranOutOfMemory(cgroups.memory)) console.error(`box.ts: the container ran out of memory (limit: ${memory})`);
@@ -188,7 +189,7 @@ function contain(
   lowerdir: string,
   cgroups: Cgroups,
   account: Account | null,
-  filter: linux.ScmpFilterCtx,
+  filter: seccomp.ScmpFilterCtx,
   command: string[],
 ): never {
   // 0 means whoever writes it: the child's pid is another one outside. What it starts from now on is in there, too.
@@ -265,8 +266,8 @@ const namespaceFlags = [
 ];
 
 /** The filter for the command's system calls: what it does not name is let through. */
-function makeFilter(): linux.ScmpFilterCtx {
-  const filter = linux.seccomp_init(linux.SCMP_ACT_ALLOW);
+function makeFilter(): seccomp.ScmpFilterCtx {
+  const filter = seccomp.seccomp_init(seccomp.SCMP_ACT_ALLOW);
   // TODO 4: add a rule for each name in refused (seccomp_syscall_resolve_name, seccomp_rule_add): it answers EPERM.
 
   // TODO 5: the same for clone, where one of namespaceFlags is set in its first argument: one rule a flag, each with a

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import * as tar from 'tar';
 import * as linux from '#linux';
+import * as seccomp from '#linux/seccomp';
 import { findController } from '#cgroup';
 import { box, type BoxOptions } from '#command-line';
 
@@ -34,7 +35,7 @@ function run({ image, imageDir, containerDir, cpuShares, memory, memorySwap, use
     () => contain(directory, lowerdir, cgroups, account, filter, command),
     namespaces | linux.SIGCHLD,
   );
-  linux.seccomp_release(filter);
+  seccomp.seccomp_release(filter);
 
   const { exitCode, signal } = linux.waitpid(pid);
   if (ranOutOfMemory(cgroups.memory)) console.error(`box.ts: the container ran out of memory (limit: ${memory})`);
@@ -188,7 +189,7 @@ function contain(
   lowerdir: string,
   cgroups: Cgroups,
   account: Account | null,
-  filter: linux.ScmpFilterCtx,
+  filter: seccomp.ScmpFilterCtx,
   command: string[],
 ): never {
   // 0 means whoever writes it: the child's pid is another one outside. What it starts from now on is in there, too.
@@ -213,7 +214,7 @@ function contain(
   // Without it, whoever is not root may not load a filter: with one, a set-user-ID program could be led astray.
   linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1);
   // Last: it also holds for us, and we needed some of what it refuses.
-  linux.seccomp_load(filter);
+  seccomp.seccomp_load(filter);
   become(command);
 }
 
@@ -265,20 +266,20 @@ const namespaceFlags = [
 ];
 
 /** The filter for the command's system calls: what it does not name is let through. */
-function makeFilter(): linux.ScmpFilterCtx {
-  const filter = linux.seccomp_init(linux.SCMP_ACT_ALLOW);
-  const refuse = linux.SCMP_ACT_ERRNO(linux.EPERM);
-  for (const name of refused) linux.seccomp_rule_add(filter, refuse, linux.seccomp_syscall_resolve_name(name));
+function makeFilter(): seccomp.ScmpFilterCtx {
+  const filter = seccomp.seccomp_init(seccomp.SCMP_ACT_ALLOW);
+  const refuse = seccomp.SCMP_ACT_ERRNO(seccomp.EPERM);
+  for (const name of refused) seccomp.seccomp_rule_add(filter, refuse, seccomp.seccomp_syscall_resolve_name(name));
 
   // clone makes every process. It is refused where one of these bits is set in its flags, the first argument.
-  const clone = linux.seccomp_syscall_resolve_name('clone');
+  const clone = seccomp.seccomp_syscall_resolve_name('clone');
   for (const flag of namespaceFlags) {
-    const isSet = { arg: 0, op: linux.SCMP_CMP_MASKED_EQ, datum_a: flag, datum_b: flag };
-    linux.seccomp_rule_add(filter, refuse, clone, isSet);
+    const isSet = { arg: 0, op: seccomp.SCMP_CMP_MASKED_EQ, datum_a: flag, datum_b: flag };
+    seccomp.seccomp_rule_add(filter, refuse, clone, isSet);
   }
   // clone3 has its flags in memory, where no filter can look. Where it is absent, C libraries use clone.
-  const clone3 = linux.seccomp_syscall_resolve_name('clone3');
-  linux.seccomp_rule_add(filter, linux.SCMP_ACT_ERRNO(linux.ENOSYS), clone3);
+  const clone3 = seccomp.seccomp_syscall_resolve_name('clone3');
+  seccomp.seccomp_rule_add(filter, seccomp.SCMP_ACT_ERRNO(seccomp.ENOSYS), clone3);
   return filter;
 }
 

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import * as tar from 'tar';
 import * as linux from '#linux';
+import * as seccomp from '#linux/seccomp';
 import { findController } from '#cgroup';
 import { box } from '#command-line';
 
@@ -112,7 +113,7 @@ box(({ image, imageDir, containerDir, cpuShares, memory, memorySwap, user, comma
     process.setgroups!([]);
     process.setgid!(gid);
     process.setuid!(uid);
-    linux.seccomp_load(filter);
+    seccomp.seccomp_load(filter);
     linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL);
     try {
       linux.execvp(command[0]!, command);
@@ -136,25 +137,28 @@ function exists(capability: number): boolean {
   }
 }
 
-function makeFilter(): linux.ScmpFilterCtx {
-  const filter = linux.seccomp_init(linux.SCMP_ACT_ALLOW);
+function makeFilter(): seccomp.ScmpFilterCtx {
+  const filter = seccomp.seccomp_init(seccomp.SCMP_ACT_ALLOW);
   const rule = (names: string, action: number): void => {
     for (const name of names.split(' ')) {
-      linux.seccomp_rule_add(filter, action, linux.seccomp_syscall_resolve_name(name));
+      seccomp.seccomp_rule_add(filter, action, seccomp.seccomp_syscall_resolve_name(name));
     }
   };
   rule(
     'clone3 io_uring_setup io_uring_enter io_uring_register move_mount open_tree',
-    linux.SCMP_ACT_ERRNO(linux.ENOSYS),
+    seccomp.SCMP_ACT_ERRNO(seccomp.ENOSYS),
   );
-  rule('fsopen fsmount fsconfig fspick mount_setattr setns unshare mount umount2', linux.SCMP_ACT_ERRNO(linux.EPERM));
-  rule('kexec_load init_module finit_module delete_module reboot bpf', linux.SCMP_ACT_KILL_PROCESS);
-  rule('keyctl add_key request_key perf_event_open open_by_handle_at', linux.SCMP_ACT_KILL_PROCESS);
+  rule(
+    'fsopen fsmount fsconfig fspick mount_setattr setns unshare mount umount2',
+    seccomp.SCMP_ACT_ERRNO(seccomp.EPERM),
+  );
+  rule('kexec_load init_module finit_module delete_module reboot bpf', seccomp.SCMP_ACT_KILL_PROCESS);
+  rule('keyctl add_key request_key perf_event_open open_by_handle_at', seccomp.SCMP_ACT_KILL_PROCESS);
   for (let bit = 0x0002_0000; bit <= 0x4000_0000; bit *= 2) {
     if ((bit & 0x7e02_0000) === 0) continue;
-    linux.seccomp_rule_add(filter, linux.SCMP_ACT_ERRNO(22), linux.seccomp_syscall_resolve_name('clone'), {
+    seccomp.seccomp_rule_add(filter, seccomp.SCMP_ACT_ERRNO(22), seccomp.seccomp_syscall_resolve_name('clone'), {
       arg: 0,
-      op: linux.SCMP_CMP_MASKED_EQ,
+      op: seccomp.SCMP_CMP_MASKED_EQ,
       datum_a: bit,
       datum_b: bit,
     });

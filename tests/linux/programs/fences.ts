@@ -1,15 +1,16 @@
 // Capabilities, no_new_privs, and filters of system calls.
 import fs from 'node:fs';
 import * as linux from '#linux';
+import * as seccomp from '#linux/seccomp';
 import { codeOf, inChild, print, runCase, statusOf, thrown } from './cases.ts';
 
 const sets = (): string[] =>
   ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'].map((name) => statusOf()[name]!.replace(/^0+/, ''));
-const load = (filter: linux.ScmpFilterCtx): void => {
+const load = (filter: seccomp.ScmpFilterCtx): void => {
   linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1);
-  linux.seccomp_load(filter);
+  seccomp.seccomp_load(filter);
 };
-const number = linux.seccomp_syscall_resolve_name;
+const number = seccomp.seccomp_syscall_resolve_name;
 /** Becomes a shell, and prints what the kernel then says of it. */
 const become = (script: string): never => linux.execvp('sh', ['sh', '-c', script]);
 const isLibraryMapped = (): boolean => fs.readFileSync('/proc/self/maps', 'utf8').includes('libseccomp');
@@ -52,17 +53,17 @@ await runCase({
   filter() {
     print(isLibraryMapped());
     inChild(() => {
-      const filter = linux.seccomp_init(linux.SCMP_ACT_ALLOW);
-      linux.seccomp_rule_add(filter, linux.SCMP_ACT_ERRNO(linux.EPERM), number('sethostname'));
-      linux.seccomp_rule_add(filter, linux.SCMP_ACT_ERRNO(linux.ENOSYS), number('unshare'), {
+      const filter = seccomp.seccomp_init(seccomp.SCMP_ACT_ALLOW);
+      seccomp.seccomp_rule_add(filter, seccomp.SCMP_ACT_ERRNO(seccomp.EPERM), number('sethostname'));
+      seccomp.seccomp_rule_add(filter, seccomp.SCMP_ACT_ERRNO(seccomp.ENOSYS), number('unshare'), {
         arg: 0,
-        op: linux.SCMP_CMP_MASKED_EQ,
+        op: seccomp.SCMP_CMP_MASKED_EQ,
         datum_a: linux.CLONE_NEWUTS,
         datum_b: linux.CLONE_NEWUTS,
       });
       print(statusOf()['Seccomp']);
       load(filter);
-      linux.seccomp_release(filter);
+      seccomp.seccomp_release(filter);
       print([statusOf()['Seccomp'], statusOf()['NoNewPrivs']]);
       print([
         codeOf(() => linux.sethostname('x')),
@@ -75,9 +76,9 @@ await runCase({
   'allow list'() {
     print(
       inChild(() => {
-        const filter = linux.seccomp_init(linux.SCMP_ACT_KILL_PROCESS);
+        const filter = seccomp.seccomp_init(seccomp.SCMP_ACT_KILL_PROCESS);
         for (const name of ['write', 'exit_group', 'getpid']) {
-          linux.seccomp_rule_add(filter, linux.SCMP_ACT_ALLOW, number(name));
+          seccomp.seccomp_rule_add(filter, seccomp.SCMP_ACT_ALLOW, number(name));
         }
         load(filter);
         linux.umask(0);
@@ -88,40 +89,40 @@ await runCase({
   'not allowed'() {
     print(
       inChild(() => {
-        const filter = linux.seccomp_init(linux.SCMP_ACT_ALLOW);
-        linux.seccomp_rule_add(filter, linux.SCMP_ACT_ERRNO(linux.EPERM), number('sethostname'));
+        const filter = seccomp.seccomp_init(seccomp.SCMP_ACT_ALLOW);
+        seccomp.seccomp_rule_add(filter, seccomp.SCMP_ACT_ERRNO(seccomp.EPERM), number('sethostname'));
         linux.setuid(65534);
-        print(thrown(() => linux.seccomp_load(filter))?.['message']);
+        print(thrown(() => seccomp.seccomp_load(filter))?.['message']);
         print(statusOf()['NoNewPrivs']);
       }).exitCode,
     );
   },
 
   errors() {
-    const filter = linux.seccomp_init(linux.SCMP_ACT_ALLOW);
-    print(thrown(() => linux.seccomp_rule_add(filter, linux.SCMP_ACT_ALLOW, number('mount')))?.['message']);
+    const filter = seccomp.seccomp_init(seccomp.SCMP_ACT_ALLOW);
+    print(thrown(() => seccomp.seccomp_rule_add(filter, seccomp.SCMP_ACT_ALLOW, number('mount')))?.['message']);
     print(thrown(() => number('no_such_call'))?.['message']);
-    print(thrown(() => linux.seccomp_init(5))?.['message']);
+    print(thrown(() => seccomp.seccomp_init(5))?.['message']);
   },
 
   'another root'() {
     inChild(() => {
       linux.chroot(fs.mkdtempSync('root-'));
-      print(thrown(() => linux.seccomp_init(linux.SCMP_ACT_ALLOW))?.['message']);
+      print(thrown(() => seccomp.seccomp_init(seccomp.SCMP_ACT_ALLOW))?.['message']);
     });
   },
 
   comparisons() {
     // sethostname("x", 1): the second argument is 1.
     for (const [op, datum_a] of [
-      [linux.SCMP_CMP_EQ, 1],
-      [linux.SCMP_CMP_EQ, 2],
-      [linux.SCMP_CMP_NE, 1],
-      [linux.SCMP_CMP_NE, 2],
+      [seccomp.SCMP_CMP_EQ, 1],
+      [seccomp.SCMP_CMP_EQ, 2],
+      [seccomp.SCMP_CMP_NE, 1],
+      [seccomp.SCMP_CMP_NE, 2],
     ] as const) {
       inChild(() => {
-        const filter = linux.seccomp_init(linux.SCMP_ACT_ALLOW);
-        linux.seccomp_rule_add(filter, linux.SCMP_ACT_ERRNO(linux.EPERM), number('sethostname'), {
+        const filter = seccomp.seccomp_init(seccomp.SCMP_ACT_ALLOW);
+        seccomp.seccomp_rule_add(filter, seccomp.SCMP_ACT_ERRNO(seccomp.EPERM), number('sethostname'), {
           arg: 1,
           op,
           datum_a,
@@ -134,8 +135,8 @@ await runCase({
 
   'threads of a program'() {
     inChild(() => {
-      const filter = linux.seccomp_init(linux.SCMP_ACT_ALLOW);
-      linux.seccomp_rule_add(filter, linux.SCMP_ACT_ERRNO(linux.ENOSYS), number('clone3'));
+      const filter = seccomp.seccomp_init(seccomp.SCMP_ACT_ALLOW);
+      seccomp.seccomp_rule_add(filter, seccomp.SCMP_ACT_ERRNO(seccomp.ENOSYS), number('clone3'));
       load(filter);
       linux.execvp(process.execPath, [process.execPath, '-e', startThread]);
     });
