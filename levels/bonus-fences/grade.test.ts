@@ -84,9 +84,10 @@ const ordinary = {
   'give away': `echo x > /tmp/file && chown ${uid} /tmp/file && stat -c %u /tmp/file`,
   'open a closed file': 'chmod 0 /tmp/file && cat /tmp/file',
   'become a user': 'su plain -c "id -u"',
-  'end a process': 'su plain -c "exec sleep 1000" & kill $! && echo done',
+  'end a process': 'su plain -c "exec sleep 1000" > /dev/null 2>&1 & kill $! && echo done',
   chroot: 'chroot / true && echo done',
-  'write in /proc': writes('0', '/proc/self/oom_score_adj'),
+  // As it is: to lower it takes a capability.
+  'write in /proc': writes('$(cat /proc/self/oom_score_adj)', '/proc/self/oom_score_adj'),
   'use a pipe': 'echo through | cat',
   device: 'echo x > /dev/null && echo done',
 };
