@@ -121,6 +121,7 @@ const asUser = scenario({
 
 check('fences.1', 'its bounding set holds no more than the eleven capabilities that root keeps', {
   of: asRoot,
+  reproduce: `sh -c 'grep Cap /proc/self/status; mknod /dev/disk b 254 0'`,
   why: 'At every exec the kernel computes the capabilities of the process anew. A process with uid 0 gets all that is in its bounding set. So what is to be gone for good must be taken out of that set.',
   man: 'capabilities(7)',
   holds(run) {
@@ -180,6 +181,7 @@ check('fences.2', 'it inherits none from whoever starts box.ts', {
 check('fences.3', 'no file makes a process more than it is', {
   of: asRoot,
   needs: ['fences.1'],
+  reproduce: `grep NoNewPrivs /proc/self/status`,
   why: 'The set-user-ID bit of a file gives whoever executes it the uid of its owner. With no_new_privs no exec gives anything, and nobody can take it back.',
   man: 'PR_SET_NO_NEW_PRIVS(2const)',
   holds(run) {
@@ -201,6 +203,7 @@ check('fences.3', 'no file makes a process more than it is', {
 check('fences.4', 'system calls that containers do not need are refused', {
   of: asRoot,
   needs: ['fences.1'],
+  reproduce: `grep Seccomp /proc/self/status`,
   why: 'Every system call is code of the kernel that a container can reach, and each flaw in it is a way out. A filter refuses calls before that code runs, also to root.',
   man: 'seccomp(2)',
   holds(run) {
@@ -211,7 +214,7 @@ check('fences.4', 'system calls that containers do not need are refused', {
         actual: 'there is none',
         evidence: [
           `/proc/${command.innerPid}/status: Seccomp: ${command.seccomp}`,
-          ...calls(run, ['seccomp_init', 'seccomp_load']),
+          ...calls(run, ['seccomp_init', 'seccomp_load'], []),
         ],
         at: findCall(run, 'seccomp_load') ?? findCall(run, 'seccomp_init'),
       };
@@ -230,6 +233,7 @@ check('fences.4', 'system calls that containers do not need are refused', {
 check('fences.5', 'nobody gets a user namespace, and new threads are still made', {
   of: asRoot,
   needs: ['fences.4'],
+  reproduce: `unshare -U id -u`,
   why: 'Anybody may make a user namespace, and in it has every capability again, over what belongs to it. Three calls make one: unshare, clone, and clone3.',
   man: 'user_namespaces(7)',
   holds(run) {
@@ -259,6 +263,7 @@ check('fences.5', 'nobody gets a user namespace, and new threads are still made'
 check('fences.6', 'settings of the host cannot be written, and what tells of it is covered', {
   of: asRoot,
   needs: ['fences.1'],
+  reproduce: `grep -E ' /(proc|sys)' /proc/mounts`,
   why: 'Most files in /proc/sys ask for uid 0 and for no capability. Many of them are settings of the whole machine. So their directory has to be read-only, and what only tells of the host is covered.',
   man: 'mount(2)',
   holds(run) {
