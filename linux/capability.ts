@@ -1,8 +1,7 @@
 // Capabilities: what root may do, in pieces. See capabilities(7), capget(2), capset(2).
 import { whole } from './argument.ts';
-import { failed } from './call.ts';
+import { call, failed } from './call.ts';
 import { type CFunction, errno, libc } from './libc.ts';
-import { record, tracing } from './trace.ts';
 
 // linux/capability.h
 /** Give files away. */
@@ -191,11 +190,8 @@ export function capset(sets: CapabilitySets): void {
       data.writeUInt32LE((data.readUInt32LE(offset) | (1 << (capability % 32))) >>> 0, offset);
     }
   });
-  const result = functions().capset(header, data);
-  const failure = result === -1 ? errno() : 0;
-  const shown = (): string[] => [kinds.map((kind) => `${kind}: ${showCapabilities(sets[kind])}`).join(', ')];
-  if (tracing) record('capset', shown(), { phase: 'done', result, errno: failure }, capset);
-  if (failure !== 0) throw failed('capset', failure, [sets], capset, shown());
+  const shown = kinds.map((kind) => `${kind}: ${showCapabilities(sets[kind])}`).join(', ');
+  call('capset', () => functions().capset(header, data), [sets], capset, [shown]);
 }
 
 function showCapabilities(set: readonly number[]): string {

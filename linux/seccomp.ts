@@ -5,6 +5,7 @@
 import { flagBits, text, whole } from './argument.ts';
 import { failed } from './call.ts';
 import { type CFunction, openLibrary } from './libc.ts';
+import { stepping, stop } from './step.ts';
 import { record, tracing } from './trace.ts';
 
 // asm-generic/errno-base.h, asm-generic/errno.h
@@ -105,8 +106,12 @@ function open(): Library {
 export function seccomp_init(def_action: number): ScmpFilterCtx {
   const action = flagBits('seccomp_init', 'def_action', def_action);
   const { init, attributeSet } = library();
-  const native = BigInt(init(action));
-  answer('seccomp_init', native === 0n ? -EINVAL : 0, [action], seccomp_init, [showAction(action)]);
+  let native = 0n;
+  const begin = (): number => {
+    native = BigInt(init(action));
+    return native === 0n ? -EINVAL : 0;
+  };
+  make('seccomp_init', begin, [action], seccomp_init, [showAction(action)]);
   // libseccomp would also set no_new_privs when the filter is loaded. Here that is a step of its own.
   attributeSet(native, SCMP_FLTATR_CTL_NNP, 0);
   // And it would say ECANCELED for every error of the kernel's.
@@ -138,9 +143,9 @@ export function seccomp_rule_add(
     array.writeBigUInt64LE(datum('datum_a', datum_a), at + 8);
     array.writeBigUInt64LE(datum('datum_b', datum_b), at + 16);
   });
-  const result = library().ruleAdd(ctx.native, bits, number, comparisons.length, array);
+  const add = (): number => library().ruleAdd(ctx.native, bits, number, comparisons.length, array);
   const shown = ['filter', showAction(bits), String(number), ...comparisons.map((one) => JSON.stringify(one))];
-  answer('seccomp_rule_add', result, [ctx, bits, number, ...comparisons], seccomp_rule_add, shown);
+  make('seccomp_rule_add', add, [ctx, bits, number, ...comparisons], seccomp_rule_add, shown);
 }
 
 /**
@@ -150,7 +155,7 @@ export function seccomp_rule_add(
  * @throws LinuxError EACCES where the caller has neither
  */
 export function seccomp_load(ctx: ScmpFilterCtx): void {
-  answer('seccomp_load', library().load(ctx.native), [ctx], seccomp_load, ['filter']);
+  make('seccomp_load', () => library().load(ctx.native), [ctx], seccomp_load, ['filter']);
 }
 
 /** Forgets a filter; once it is loaded, the kernel has its own copy. See seccomp_release(3). */
@@ -170,16 +175,19 @@ export function seccomp_syscall_resolve_name(name: string): number {
   return number;
 }
 
-/** Traces and throws as `call` does. These return the error's number, negated, in place of setting errno. */
-function answer(
+/** Does what `call` does. These functions return the error's number, negated, in place of setting errno. */
+function make(
   name: string,
-  result: number,
+  native: () => number,
   args: readonly unknown[],
   caller: (...args: never[]) => unknown,
-  shown: readonly string[],
+  shown: string[],
 ): void {
+  if (stepping) stop('before', name, shown, caller);
+  const result = native();
   const failure = result < 0 ? -result : 0;
-  if (tracing) record(name, [...shown], { phase: 'done', result, errno: failure }, caller);
+  if (tracing) record(name, shown, { phase: 'done', result, errno: failure }, caller);
+  if (stepping) stop('after', name, shown, caller);
   if (failure !== 0) throw failed(name, failure, args, caller, shown);
 }
 
