@@ -7,8 +7,8 @@ set -eu
 case ${1:-tests} in
   tests)
     # util-linux: sandboxes (unshare, setpriv); tmux: terminals, with zsh and fish besides bash; gcc and libc6-dev: what C
-    # says of the constants
-    packages='util-linux tmux zsh fish gcc libc6-dev'
+    # says of the constants; libseccomp2: filters of system calls
+    packages='util-linux tmux zsh fish gcc libc6-dev libseccomp2'
 
     # a browser for the site, and letters for it; libcap2-bin, procps, python3: commands of the handbook
     packages="$packages chromium fonts-liberation libcap2-bin procps python3-minimal"
