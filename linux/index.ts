@@ -1,4 +1,50 @@
 // The system calls of this course, as section 2 of the manual spells them: import * as linux from '#linux'.
+export {
+  capget,
+  type CapabilitySets,
+  capset,
+  CAP_CHOWN,
+  CAP_DAC_OVERRIDE,
+  CAP_DAC_READ_SEARCH,
+  CAP_FOWNER,
+  CAP_FSETID,
+  CAP_KILL,
+  CAP_SETGID,
+  CAP_SETUID,
+  CAP_SETPCAP,
+  CAP_LINUX_IMMUTABLE,
+  CAP_NET_BIND_SERVICE,
+  CAP_NET_BROADCAST,
+  CAP_NET_ADMIN,
+  CAP_NET_RAW,
+  CAP_IPC_LOCK,
+  CAP_IPC_OWNER,
+  CAP_SYS_MODULE,
+  CAP_SYS_RAWIO,
+  CAP_SYS_CHROOT,
+  CAP_SYS_PTRACE,
+  CAP_SYS_PACCT,
+  CAP_SYS_ADMIN,
+  CAP_SYS_BOOT,
+  CAP_SYS_NICE,
+  CAP_SYS_RESOURCE,
+  CAP_SYS_TIME,
+  CAP_SYS_TTY_CONFIG,
+  CAP_MKNOD,
+  CAP_LEASE,
+  CAP_AUDIT_WRITE,
+  CAP_AUDIT_CONTROL,
+  CAP_SETFCAP,
+  CAP_MAC_OVERRIDE,
+  CAP_MAC_ADMIN,
+  CAP_SYSLOG,
+  CAP_WAKE_ALARM,
+  CAP_BLOCK_SUSPEND,
+  CAP_AUDIT_READ,
+  CAP_PERFMON,
+  CAP_BPF,
+  CAP_CHECKPOINT_RESTORE,
+} from './capability.ts';
 export { LinuxError } from './error.ts';
 export { _exit } from './exit.ts';
 export { execvp, execvpe } from './exec.ts';
@@ -56,7 +102,18 @@ export {
 } from './namespace.ts';
 export { getpid } from './pid.ts';
 export { O_CLOEXEC, pipe2 } from './pipe.ts';
-export { PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, prctl } from './prctl.ts';
+export {
+  PR_CAP_AMBIENT,
+  PR_CAP_AMBIENT_CLEAR_ALL,
+  PR_CAP_AMBIENT_IS_SET,
+  PR_CAP_AMBIENT_LOWER,
+  PR_CAP_AMBIENT_RAISE,
+  PR_CAPBSET_DROP,
+  PR_CAPBSET_READ,
+  PR_SET_NO_NEW_PRIVS,
+  PR_SET_PDEATHSIG,
+  prctl,
+} from './prctl.ts';
 export { chroot, pivot_root } from './root.ts';
 export { kill, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM } from './signal.ts';
 export { setgid, setgroups, setuid } from './user.ts';

@@ -22,6 +22,16 @@ export function libc(prototype: string): CFunction {
   return library.func(prototype) as CFunction;
 }
 
+/**
+ * Opens another C library and returns what declares its functions by their prototypes.
+ *
+ * @throws Error where there is no such file, on the root that this process has now
+ */
+export function openLibrary(file: string): (prototype: string) => CFunction {
+  const opened = koffi.load(file);
+  return (prototype) => opened.func(prototype) as CFunction;
+}
+
 /** Where the bytes of a buffer lie in memory, for structures that point to others. The buffer must be kept alive. */
 export function address(buffer: Buffer): bigint {
   return koffi.address(buffer);

@@ -15,7 +15,7 @@ const meanings: Readonly<Record<string, string>> = {
   'setns EINVAL': 'a process with several threads may not enter it, or the descriptor is of another kind of namespace',
   'mount ENODEV': 'the kernel knows no filesystem type of that name (overlay, not overlayfs)',
   'mount ENOENT': 'the source, the target or a directory named in the options does not exist',
-  'mount ENOTDIR': 'the target is no directory',
+  'mount ENOTDIR': 'the target is no directory, or it is one and the source is a file',
   'mount EBUSY': 'something is mounted there already, or the upperdir is used by another mount',
   'mount EINVAL':
     'an option is wrong; for overlay: no workdir, a space after a comma, workdir and upperdir on two filesystems or one inside the other, or upperdir on an overlay',
@@ -33,6 +33,9 @@ const meanings: Readonly<Record<string, string>> = {
   'sethostname EINVAL': 'the name is longer than 64 bytes',
   'setgid EPERM': 'root has been given up already: setgid comes before setuid',
   'setgroups EPERM': 'root has been given up already: setgroups comes before setuid',
+  'prctl EPERM': 'taking from the bounding set needs CAP_SETPCAP, which is gone after setuid',
+  'capset EPERM': 'a set can only hold what was permitted before; what is inheritable also needs CAP_SETPCAP',
+  'seccomp_load EACCES': 'whoever is not all of root sets no_new_privs first',
   'kill ESRCH': 'there is no such process',
 };
 

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
-import { allLevels, type Level, solutionFile } from '../../workshop/levels.ts';
+import { type Level, neighbours, solutionFile } from '../../workshop/levels.ts';
 import { workshopRoot } from '../../workshop/paths.ts';
 import type { GraderPool } from './grader-pool.ts';
 import { type Mutant, mutantsOf } from './mutants.ts';
@@ -56,8 +56,8 @@ export type MutationOptions = {
  * checks are asked of this level's program again.
  */
 export function mutantsOfLevel(level: Level, { all = false, only = '' }: MutationOptions = {}): Mutant[] {
-  const before = allLevels()[allLevels().findIndex(({ name }) => name === level.name) - 1];
-  const since = all || before === undefined ? undefined : fs.readFileSync(solutionFile(before), 'utf8');
+  const { before } = neighbours(level);
+  const since = all || before === null ? undefined : fs.readFileSync(solutionFile(before), 'utf8');
   const here = { v1: 1, v2: 2, none: null } as const;
   const mutants = mutantsOf(fs.readFileSync(solutionFile(level), 'utf8'), { since, cgroup: here[cgroupVersion()] });
   return mutants.filter(({ key }) => key.includes(only));

@@ -137,6 +137,32 @@ const meanings: readonly Meaning[] = [
   },
   {
     call: 'prctl',
+    with: /PR_CAPBSET_DROP/,
+    says: 'Takes one piece of what root may do out of the bounding set: no exec can give it back. The loop takes all the others that are not kept.',
+  },
+  {
+    call: 'prctl',
+    with: /PR_CAP_AMBIENT/,
+    says: 'Empties the ambient set, which is handed down from whoever started the runtime, and which every exec keeps.',
+  },
+  {
+    call: 'capset',
+    says: 'Sets what this process may do now, and what it hands down to the next program: of all the pieces of root, a few are left.',
+  },
+  {
+    call: 'seccomp_init',
+    says: 'Begins a filter of system calls. So far it is a list in the memory of this process, and holds for nobody.',
+  },
+  {
+    call: 'seccomp_rule_add',
+    says: 'Adds a rule to the filter: what this system call answers, in place of being done. The loop adds the others.',
+  },
+  {
+    call: 'seccomp_load',
+    says: 'Hands the filter to the kernel. From here on it holds for this process and all its children, and nobody can take it away.',
+  },
+  {
+    call: 'prctl',
     with: /PR_SET_NO_NEW_PRIVS/,
     says: 'No program that is started from here on can gain rights by being executed, as sudo does.',
   },

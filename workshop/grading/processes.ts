@@ -49,6 +49,10 @@ export type ProcessFacts = {
   noNewPrivs: boolean;
   /** Capabilities that it has or could get back: effective, permitted, inheritable and ambient, as one set of bits. */
   capabilities: bigint;
+  /** Each set of capabilities by itself, as bits. See capabilities(7). */
+  capabilitySets: Record<CapabilitySet, bigint>;
+  /** 0 without a filter of system calls, 2 with one. */
+  seccomp: number;
   /** Its cgroup in each hierarchy, by controllers (v2: by an empty string), as the machine names it. */
   cgroups: Record<string, string>;
   /** Namespaces by kind: `mnt` → `mnt:[4026531841]`. */
@@ -60,6 +64,16 @@ export type ProcessFacts = {
   catches: number[];
 };
 
+/** The sets of capabilities, by the names that /proc/PID/status has for them. */
+const capabilityFields = {
+  effective: 'CapEff',
+  permitted: 'CapPrm',
+  inheritable: 'CapInh',
+  ambient: 'CapAmb',
+  bounding: 'CapBnd',
+} as const;
+export type CapabilitySet = keyof typeof capabilityFields;
+
 /** wait4(2), which waitpid becomes. */
 export const SYS_wait4 = process.arch === 'arm64' ? 260 : 61;
 
@@ -69,6 +83,7 @@ export function processFacts(pid: number): ProcessFacts | null {
   if (status === '') return null;
   const field = (name: string): string => new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1] ?? '';
   const inner = field('NSpid').split(/\s+/).at(-1);
+  const set = (name: CapabilitySet): bigint => BigInt(`0x${field(capabilityFields[name]) || '0'}`);
   return {
     pid,
     innerPid: Number(inner),
@@ -85,10 +100,15 @@ export function processFacts(pid: number): ProcessFacts | null {
     groups: numbers(field('Groups')),
     umask: Number.parseInt(field('Umask'), 8),
     noNewPrivs: field('NoNewPrivs') === '1',
-    capabilities: ['CapEff', 'CapPrm', 'CapInh', 'CapAmb'].reduce(
-      (bits, name) => bits | BigInt(`0x${field(name) || '0'}`),
-      0n,
-    ),
+    capabilities: set('effective') | set('permitted') | set('inheritable') | set('ambient'),
+    capabilitySets: {
+      effective: set('effective'),
+      permitted: set('permitted'),
+      inheritable: set('inheritable'),
+      ambient: set('ambient'),
+      bounding: set('bounding'),
+    },
+    seccomp: Number(field('Seccomp')),
     cgroups: cgroupsOf(pid),
     namespaces: namespacesOf(pid),
     mounts: mountsOf(pid),

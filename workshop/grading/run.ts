@@ -136,8 +136,7 @@ export async function runOn(
   const known = filesOf(testbed);
   const before = hostFacts(testbed, scenario);
   const knownCgroups = new Set(before.cgroups.map((cgroup) => cgroup.path));
-  const groups = scenario.groups === undefined ? [] : ['setpriv', '--groups', scenario.groups.join(','), '--'];
-  const words = [...groups, ...programCommand(file, ['run', ...scenario.args])];
+  const words = [...startedWith(scenario), ...programCommand(file, ['run', ...scenario.args])];
   const surroundings = {
     cwd: path.dirname(file),
     env: {
@@ -258,6 +257,15 @@ function crowdOf(
     goOn: () => members.forEach(({ program }) => program.stdin!.end('\n')),
     end: Promise.all(members.map(({ end }) => end)),
   };
+}
+
+/** What gives a program the groups and the capabilities that it is to be started with. See setpriv(1). */
+function startedWith({ groups, inherits }: Scenario): string[] {
+  const added = inherits?.map((name) => `+${name}`).join(',');
+  return [
+    ...(groups === undefined ? [] : ['setpriv', '--groups', groups.join(','), '--']),
+    ...(added === undefined ? [] : ['setpriv', `--inh-caps=${added}`, `--ambient-caps=${added}`, '--']),
+  ];
 }
 
 /** Looks at everything of this run, once the program has come to rest: waiting, or ended. */

@@ -32,6 +32,8 @@ export type Scenario = {
   groups?: readonly number[];
   /** What there is to the host's network, for runs that are about it: see network.ts. Otherwise it has none. */
   network?: HostNetwork;
+  /** Capabilities that box.ts is started with as inheritable and ambient ones, by setpriv's names: `net_raw`. */
+  inherits?: readonly string[];
   /** Files of the testbed's host, by path, made before the run. */
   files?: Readonly<Record<string, { text: string | Uint8Array; mode: number }>>;
   /** Folders that stand first in PATH. */

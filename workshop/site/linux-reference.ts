@@ -16,7 +16,7 @@ export function linuxReference(): string {
   return [
     '# The system calls: `#linux`',
     '',
-    "`import * as linux from '#linux'` gives you the system calls of this course, one function each, named and ordered as in section 2 of the manual. A call that fails throws a `LinuxError`, with `syscall`, `errno`, `code` and `args`.",
+    "`import * as linux from '#linux'` gives you the system calls of this course, one function each, named and ordered as in section 2 of the manual. Filters of system calls are in a package of their own, `#linux/seccomp`. A call that fails throws a `LinuxError`, with `syscall`, `errno`, `code` and `args`.",
     '',
     ...sections,
   ].join('\n');
@@ -29,10 +29,14 @@ export function linuxNames(): string[] {
 
 function exportsOf(): { file: string; names: ReadonlySet<string> }[] {
   const index = fs.readFileSync(path.join(folder, 'index.ts'), 'utf8');
-  return [...index.matchAll(/export \{([^}]*)\} from '\.\/([^']+)'/g)].map(([, list, file]) => {
+  const listed = [...index.matchAll(/export \{([^}]*)\} from '\.\/([^']+)'/g)].map(([, list, file]) => {
     const names = list!.split(',').map((name) => name.replace(/\btype\b/, '').trim());
     return { file: file!, names: new Set(names.filter(Boolean)) };
   });
+  // A package of its own, `#linux/seccomp`: all that it exports.
+  const filters = fs.readFileSync(path.join(folder, 'seccomp.ts'), 'utf8');
+  const names = [...filters.matchAll(/^export (?:function|const|type) (\w+)/gm)].map(([, name]) => name!);
+  return [...listed, { file: 'seccomp.ts', names: new Set(names) }];
 }
 
 /** @throws Error naming an export that the file does not have in a form that is understood here */

@@ -1,0 +1,181 @@
+// Fences in another shape: no_new_privs inherited, the kernel asked for its capabilities, paths covered from inside by
+// the container's own files, a filter that answers for old and new calls alike and kills for some.
+import fs from 'node:fs';
+import * as tar from 'tar';
+import * as linux from '#linux';
+import * as seccomp from '#linux/seccomp';
+import { findController } from '#cgroup';
+import { box } from '#command-line';
+
+/** The bits of 0x800405fb. */
+const kept = [0, 1, 3, 4, 5, 6, 7, 8, 10, 18, 31];
+
+box(({ image, imageDir, containerDir, cpuShares, memory, memorySwap, user, command }) => {
+  const words = (user ?? '0:0').split(':');
+  const ids = words.map((word) => (/^[0-9]{1,10}$/.test(word) ? Number(word) : -1));
+  if (words.length > 2 || ids.some((id) => id < 0 || id > 4294967294)) throw new Error(`bad --user: ${user}`);
+  const [uid, gid] = [ids[0]!, ids[1] ?? ids[0]!];
+
+  const size = (option: string, word: string): number => {
+    const unit = 'kmg'.indexOf(word.slice(-1).toLowerCase());
+    const digits = unit === -1 || word === '' ? word.replace(/b$/i, '') : word.slice(0, -1);
+    if (!/^[0-9]+$/.test(digits)) throw new Error(`${option}: "${word}" is no size`);
+    return Number(digits) * 1024 ** (word === '' ? 0 : unit + 1);
+  };
+  const limit = memory === null ? null : size('--memory', memory);
+  if (limit === null && memorySwap !== null) throw new Error('--memory-swap without --memory');
+  const unlimited = memorySwap === '-1';
+  const sum = limit === null || unlimited ? null : memorySwap === null ? limit * 2 : size('--memory-swap', memorySwap);
+  if (sum !== null && sum < limit!) throw new Error('--memory-swap is less than --memory');
+
+  const layer = `${imageDir}/${image}.unpacked`;
+  if (!fs.existsSync(layer)) {
+    if (!fs.existsSync(`${imageDir}/${image}.tar`)) throw new Error(`no image ${image}`);
+    const part = fs.mkdtempSync(`${layer}.part-`);
+    fs.chmodSync(part, 0o755);
+    const filter = (_path: string, entry: object): boolean =>
+      !('type' in entry && String(entry.type).endsWith('Device'));
+    const options = { sync: true, preservePaths: true, chmod: true, filter } as const;
+    tar.extract({ ...options, file: `${imageDir}/${image}.tar`, cwd: part });
+    fs.renameSync(part, layer);
+  }
+  linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1);
+  fs.mkdirSync(containerDir, { recursive: true });
+  const home = fs.mkdtempSync(`${containerDir}/u-`);
+  const id = home.split('/').at(-1)!;
+  for (const name of ['up', 'wk', 'mnt']) fs.mkdirSync(`${home}/${name}`);
+
+  const groups = (['cpu', 'memory'] as const).map((name) => {
+    const { version, mountPoint } = findController(name);
+    fs.mkdirSync(`${mountPoint}/boxwright`, { recursive: true });
+    if (version === 2) {
+      for (const above of ['', '/boxwright']) {
+        fs.writeFileSync(`${mountPoint}${above}/cgroup.subtree_control`, `+${name}`);
+      }
+    }
+    fs.mkdirSync(`${mountPoint}/boxwright/${id}`, { recursive: true });
+    return `${mountPoint}/boxwright/${id}`;
+  });
+
+  const [group, { version }] = [groups[1]!, findController('memory')];
+  const set = (file: string, value: number | string): void => {
+    if (fs.existsSync(`${group}/${file}`)) fs.writeFileSync(`${group}/${file}`, String(value));
+  };
+  if (limit !== null && version === 2) {
+    set('memory.max', limit);
+    set('memory.swap.max', sum === null ? 'max' : sum - limit);
+  } else if (limit !== null) {
+    set('memory.limit_in_bytes', limit);
+    set('memory.memsw.limit_in_bytes', sum ?? -1);
+  }
+
+  if (cpuShares !== null && findController('cpu').version === 1) {
+    fs.writeFileSync(`${groups[0]}/cpu.shares`, `${cpuShares}`);
+  } else if (cpuShares !== null) {
+    const power = (Math.log2(cpuShares) ** 2 + 125 * Math.log2(cpuShares)) / 612 - 7 / 34;
+    fs.writeFileSync(`${groups[0]}/cpu.weight`, `${Math.ceil(10 ** power)}`);
+  }
+
+  const all = linux.CLONE_NEWPID | linux.CLONE_NEWUTS | linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC;
+  const pid = linux.clone(() => {
+    for (const one of new Set(groups)) fs.writeFileSync(`${one}/cgroup.procs`, '0');
+    linux.unshare(linux.CLONE_NEWCGROUP);
+    linux.sethostname(id);
+    linux.mount(null, '/', null, linux.MS_REC | linux.MS_PRIVATE, null);
+    const data = `lowerdir=${layer},upperdir=${home}/up,workdir=${home}/wk`;
+    linux.mount('root', `${home}/mnt`, 'overlay', linux.MS_NODEV, data);
+    process.chdir(`${home}/mnt`);
+    linux.mount('p', 'proc', 'proc');
+    linux.mount('s', 'sys', 'sysfs');
+    linux.mount(null, 'sys', null, linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY);
+    linux.mount('d', 'dev', 'tmpfs', linux.MS_NOSUID, 'mode=0755');
+    linux.umask(0);
+    const nodes = { null: 3, zero: 5, full: 7, random: 8, urandom: 9 };
+    for (const [name, minor] of Object.entries(nodes)) {
+      linux.mknod(`dev/${name}`, linux.S_IFCHR | 0o666, linux.makedev(1, minor));
+    }
+    linux.mknod('dev/tty', linux.S_IFCHR | 0o666, linux.makedev(5, 0));
+    linux.umask(0o22);
+    fs.symlinkSync('/proc/self/fd', 'dev/fd');
+    for (const [index, name] of ['stdin', 'stdout', 'stderr'].entries()) fs.symlinkSync(`fd/${index}`, `dev/${name}`);
+    fs.mkdirSync('dev/pts');
+    linux.mount('pts', 'dev/pts', 'devpts', linux.MS_NOSUID | linux.MS_NOEXEC, 'newinstance,ptmxmode=666,mode=620');
+    fs.symlinkSync('pts/ptmx', 'dev/ptmx');
+    const filter = makeFilter();
+    linux.pivot_root('.', '.');
+    linux.umount2('.', linux.MNT_DETACH);
+    process.chdir('/');
+    cover();
+    linux.capset({ effective: kept, permitted: kept, inheritable: [] });
+    for (let next = 0; exists(next); next += 1) {
+      if (!kept.includes(next)) linux.prctl(linux.PR_CAPBSET_DROP, next);
+    }
+    process.setgroups!([]);
+    process.setgid!(gid);
+    process.setuid!(uid);
+    seccomp.seccomp_load(filter);
+    linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL);
+    try {
+      linux.execvp(command[0]!, command);
+    } catch (error) {
+      fs.writeSync(2, `${String(error)}\n`);
+      linux._exit(error instanceof linux.LinuxError && error.code === 'ENOENT' ? 127 : 126);
+    }
+  }, all | linux.SIGCHLD);
+  const ended = linux.waitpid(pid);
+  const events = fs.readFileSync(`${group}/memory.${version === 2 ? 'events' : 'oom_control'}`, 'utf8');
+  if (!/^oom_kill 0$/m.test(events)) process.stderr.write('out of memory: the kernel had to kill in this container\n');
+  for (const one of new Set(groups)) fs.rmdirSync(one);
+  return ended.signal === null ? ended.exitCode! : 128 + ended.signal;
+});
+
+function exists(capability: number): boolean {
+  try {
+    return linux.prctl(linux.PR_CAPBSET_READ, capability) >= 0;
+  } catch {
+    return false;
+  }
+}
+
+function makeFilter(): seccomp.ScmpFilterCtx {
+  const filter = seccomp.seccomp_init(seccomp.SCMP_ACT_ALLOW);
+  const rule = (names: string, action: number): void => {
+    for (const name of names.split(' ')) {
+      seccomp.seccomp_rule_add(filter, action, seccomp.seccomp_syscall_resolve_name(name));
+    }
+  };
+  rule(
+    'clone3 io_uring_setup io_uring_enter io_uring_register move_mount open_tree',
+    seccomp.SCMP_ACT_ERRNO(seccomp.ENOSYS),
+  );
+  rule(
+    'fsopen fsmount fsconfig fspick mount_setattr setns unshare mount umount2',
+    seccomp.SCMP_ACT_ERRNO(seccomp.EPERM),
+  );
+  rule('kexec_load init_module finit_module delete_module reboot bpf', seccomp.SCMP_ACT_KILL_PROCESS);
+  rule('keyctl add_key request_key perf_event_open open_by_handle_at', seccomp.SCMP_ACT_KILL_PROCESS);
+  for (let bit = 0x0002_0000; bit <= 0x4000_0000; bit *= 2) {
+    if ((bit & 0x7e02_0000) === 0) continue;
+    seccomp.seccomp_rule_add(filter, seccomp.SCMP_ACT_ERRNO(22), seccomp.seccomp_syscall_resolve_name('clone'), {
+      arg: 0,
+      op: seccomp.SCMP_CMP_MASKED_EQ,
+      datum_a: bit,
+      datum_b: bit,
+    });
+  }
+  return filter;
+}
+
+function cover(): void {
+  for (const name of ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((word) => `/proc/${word}`)) {
+    if (!fs.existsSync(name)) continue;
+    linux.mount(name, name, null, linux.MS_BIND);
+    linux.mount(name, name, null, linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY);
+  }
+  for (const name of ['kcore', 'keys', 'latency_stats', 'sched_debug', 'timer_list'].map((word) => `/proc/${word}`)) {
+    if (fs.existsSync(name)) linux.mount('/dev/null', name, null, linux.MS_BIND);
+  }
+  for (const name of ['/proc/acpi', '/proc/asound', '/proc/scsi', '/sys/firmware', '/sys/devices/virtual/powercap']) {
+    if (fs.existsSync(name)) linux.mount('empty', name, 'tmpfs', linux.MS_RDONLY);
+  }
+}
