@@ -43,10 +43,15 @@ const asRoot = scenario({
   reproduce: `sh -c 'cat /proc/self/uid_map; touch /tmp/x; chown 2014:100 /tmp/x; ls -ln /tmp'`,
 });
 
+/** What a user of the container may do. */
+const attempts = {
+  'write null': 'echo x > /dev/null && echo written',
+  'write tmp': 'echo x > /tmp/mine && echo written',
+};
 const userWord = `hold-${randomWord()}`;
 const asUser = scenario({
   host: 'rootless',
-  args: [...image, '--user', `${uid}:${gid}`, 'sh', '-c', holdStill(userWord)],
+  args: [...image, '--user', `${uid}:${gid}`, 'sh', '-c', holdStill(userWord, probes(attempts))],
   groups,
   holdWord: userWord,
   reproduce: `--user ${uid}:${gid} sh -c 'grep -E "^(Uid|Gid|Groups|Cap)" /proc/self/status'`,
@@ -360,6 +365,13 @@ check('rootless.7', '--user is one of the mapped ids, and no group of the starte
           ...one.trace.filter(({ call }) => changes.includes(call)).map(showCall),
         ],
         at: findCall(one, 'setgroups') ?? findCall(one, ['setgid', 'setuid']),
+      };
+    }
+    const refused = Object.keys(attempts).filter((name) => said(run, name) !== 'written');
+    if (refused.length > 0) {
+      return {
+        expected: 'that the user may write to /dev/null and into /tmp',
+        actual: refused.map((name) => `${name}: ${said(run, name) ?? 'it did not come to that'}`).join('; '),
       };
     }
     return refusal(unmapped.run!, unmapped.scenario, '--user');
