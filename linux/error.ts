@@ -1,6 +1,9 @@
 // What a failed system call throws.
 import { libc, strerror, strerrorname } from './libc.ts';
 
+// Not imported: see trace.ts.
+const fs = process.getBuiltinModule('node:fs');
+
 const geteuid = libc('unsigned int geteuid()');
 
 /**
@@ -30,8 +33,21 @@ export class LinuxError extends Error {
   }
 }
 
+/** Outside of user namespaces all ids stand for themselves. See user_namespaces(7). */
+const MAP_OF_ALL = /^0\s+0\s+4294967295$/;
+
 /** A sentence on what usually causes this error in this call; empty where there is no usual cause. */
 function adviceFor(syscall: string, code: string): string {
+  if (code === 'EPERM' || (code === 'EACCES' && syscall === 'mount')) {
+    const map = read('/proc/self/uid_map');
+    if (map === '')
+      return 'Nobody is anybody in this user namespace: no map has been written for it (uid_map, gid_map).';
+    if (map !== null && !MAP_OF_ALL.test(map)) {
+      return read('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1'
+        ? 'AppArmor takes all rights from the user namespaces of ordinary users here, as Ubuntu has it: see docs/troubleshooting.md.'
+        : 'You are root of a user namespace, which is not enough for this.';
+    }
+  }
   if (code === 'EPERM') {
     return geteuid() === 0
       ? 'You are root, so either this place withholds a privilege (a plain container does) or an earlier call gave it up.'
@@ -53,4 +69,12 @@ function adviceFor(syscall: string, code: string): string {
     return 'The kernel knows no filesystem type of that name: cat /proc/filesystems lists them.';
   }
   return '';
+}
+
+function read(file: string): string | null {
+  try {
+    return fs.readFileSync(file, 'utf8').trim();
+  } catch {
+    return null;
+  }
 }

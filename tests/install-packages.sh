@@ -6,9 +6,9 @@ set -eu
 
 case ${1:-tests} in
   tests)
-    # util-linux: sandboxes (unshare, setpriv); tmux: terminals, with zsh and fish besides bash; gcc and libc6-dev: what C
-    # says of the constants; libseccomp2: filters of system calls
-    packages='util-linux tmux zsh fish gcc libc6-dev libseccomp2'
+    # util-linux: sandboxes (unshare, setpriv); uidmap: containers without root (newuidmap); tmux: terminals, with zsh and
+    # fish besides bash; gcc and libc6-dev: what C says of the constants; libseccomp2: filters of system calls
+    packages='util-linux uidmap tmux zsh fish gcc libc6-dev libseccomp2'
 
     # networks of containers
     packages="$packages iproute2 nftables"

@@ -29,8 +29,8 @@ quietly() { "$@" > "$log" 2>&1 < /dev/null || { cat "$log" >&2; fail "failed: $*
 apt() { quietly apt-get -o DPkg::Lock::Timeout=300 -qq "$@"; }
 is_installed() { [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]; }
 
-# libseccomp2, and iproute2 with nftables: two of the bonus levels
-packages='ca-certificates iproute2 libseccomp2 mmdebstrap nftables procps sudo util-linux'
+# libseccomp2, iproute2 with nftables, and uidmap: the bonus levels
+packages='ca-certificates iproute2 libseccomp2 mmdebstrap nftables procps sudo uidmap util-linux'
 if ! command -v npm > /dev/null; then
   # Debian's own npm consists of four hundred packages. corepack is a single one, and fetches npm by its checksum.
   if ! apt-cache show node-corepack > /dev/null 2>&1; then apt update; fi

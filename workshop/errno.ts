@@ -11,6 +11,7 @@ const meanings: Readonly<Record<string, string>> = {
   'fork ENOMEM': 'PID 1 of the namespace for children has ended: nothing can be started in it any more',
   'clone EINVAL': 'these flags do not go together',
   'clone ENOMEM': 'PID 1 of the namespace for children has ended: nothing can be started in it any more',
+  'clone ENOSPC': 'there are too many namespaces: user.max_user_namespaces, or one within another too often',
   'unshare EINVAL': 'a process with several threads, as Node is, may not do this',
   'setns EINVAL': 'a process with several threads may not enter it, or the descriptor is of another kind of namespace',
   'mount ENODEV': 'the kernel knows no filesystem type of that name (overlay, not overlayfs)',
@@ -29,6 +30,8 @@ const meanings: Readonly<Record<string, string>> = {
   'pivot_root EINVAL':
     'new_root is no mount point, or it or its parent is shared, or put_old does not lie below new_root; after chroot, the root is no mount point either',
   'pivot_root ENOENT': 'put_old (or new_root) does not exist',
+  'setuid EINVAL': 'no map of this user namespace has that id',
+  'setgid EINVAL': 'no map of this user namespace has that id',
   'mknod EEXIST': 'there is a file of that name already',
   'sethostname EINVAL': 'the name is longer than 64 bytes',
   'setgid EPERM': 'root has been given up already: setgid comes before setuid',

@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Finding } from './cli/findings.mjs';
 import { cgroupHierarchies, cgroupVersion, type Hierarchy } from './grading/cgroup-mounts.ts';
+import { hindranceHere } from './grading/ordinary-user.ts';
 import { openTestbed } from './grading/testbed.ts';
 import { IMAGE_NAMES, isImageReady, setupCommand } from './images/image.ts';
 import { dataDirectory, workshopRoot } from './paths.ts';
@@ -25,6 +26,7 @@ export async function examineMachine(): Promise<Finding[]> {
     finding('kernel', 'a Linux kernel', `${os.release()}, ${process.arch}`),
     namespaces(),
     overlay(),
+    withoutRoot(),
     ...cgroups(hierarchies),
     swapAccounting(hierarchies),
     network(),
@@ -70,6 +72,12 @@ function overlay(): Finding {
     known ? 'this machine does not let us mount one' : 'the kernel has none',
     known ? vmHint : 'modprobe overlay',
   );
+}
+
+/** Only one bonus level needs this: a machine without it is ready all the same. */
+function withoutRoot(): Finding {
+  const detail = hindranceHere() ?? 'ordinary users can make them, for bonus-rootless';
+  return finding('without-root', 'containers without root', detail);
 }
 
 function cgroups(hierarchies: Hierarchy[]): Finding[] {

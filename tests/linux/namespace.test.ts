@@ -18,6 +18,15 @@ describe('unshare and setns', () => {
     expect(await valuesOf('namespace', ['new-pid-namespace'])).toEqual([true, { getpid: 1, cached: 1 }]);
   });
 
+  test('root of a user namespace has the ids that its maps say, and no rights over the machine', async () => {
+    expect(await valuesOf('namespace', ['user-namespace'])).toEqual([
+      [2, 0, 7, 'EINVAL'],
+      expect.stringMatching(
+        /^mknod\(.*\) failed: EPERM: Operation not permitted\. You are root of a user namespace, which is not enough for this\.$/,
+      ),
+    ]);
+  });
+
   test('a forked child has one thread, and may what Node with its several may not', async () => {
     expect(await valuesOf('namespace', ['single-thread'])).toEqual([
       ['EINVAL', 'EINVAL'],
@@ -72,6 +81,10 @@ describe('users', () => {
       '0\t0\t0\t0',
     ]);
   });
+});
+
+test('pipe: no program inherits its ends, and a read ends when the last writer has gone', async () => {
+  expect(await valuesOf('namespace', ['pipe'])).toEqual([0, 0]);
 });
 
 test('kill: signal 0 asks, ESRCH where there is no such process, and no signal by name', async () => {

@@ -14,12 +14,14 @@ import {
   UsageError,
   withoutTestbed,
 } from './command.ts';
+import { needStarter, starterOn } from './starter.ts';
 
 const help = `Usage: npm run box -- <level> [options] run [options] <command…>
        npm run box -- <level> [options] host [script]
 
 run   starts your box.ts. What it does to the machine stays in a testbed, a
       disposable host that is gone afterwards.
+      Root starts it, and for bonus-rootless an ordinary user.
 host  opens a shell on such a disposable host, or runs a script there. "box run"
       is your program there, as often as you like on the same host.
 
@@ -38,6 +40,7 @@ async function main(argv: string[]): Promise<number> {
   const level = levelNamed(asked);
   const file = takeBoxFile(level, rest);
   becomeRoot();
+  needStarter(level);
   await needBusybox(false);
   await fillCompileCache(file);
   await using testbed = await openTestbed([file]).catch((error: unknown) => {
@@ -48,12 +51,13 @@ async function main(argv: string[]): Promise<number> {
   // Ctrl-C is for what runs in the testbed; we only wait for it to end.
   process.on('SIGINT', () => {});
   process.on('SIGQUIT', () => {});
-  const program = testbed.start(words, {
-    cwd: '/root',
+  const { become, home, prompt } = starterOn(testbed, level, file);
+  const program = testbed.start([...become, ...words], {
+    cwd: home,
     env: {
       PATH: systemPath,
-      HOME: '/root',
-      PS1: String.raw`\h:\w# `,
+      HOME: home,
+      PS1: String.raw`\h:\w${prompt} `,
       BOXWRIGHT_HOME: dataDirectory(),
       NODE_COMPILE_CACHE: compileCache(),
       ...(terminal !== undefined && { TERM: terminal }),

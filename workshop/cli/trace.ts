@@ -15,6 +15,7 @@ import { findLevel } from '../levels.ts';
 import { dataDirectory } from '../paths.ts';
 import { currentLevel } from '../progress.ts';
 import { becomeRoot, command, exitStatus, levelNamed, needBusybox, takeBoxFile, withoutTestbed } from './command.ts';
+import { needStarter, starterOn } from './starter.ts';
 
 const help = `Usage: npm run trace [level] -- [options] <command…>
 
@@ -38,7 +39,7 @@ const WIDTH = 80;
 async function main(argv: string[]): Promise<number> {
   const words = [...argv];
   // The level can be left out; a word that looks like one must be one.
-  const named = words[0] !== undefined && (/^(level|\d)/.test(words[0]) || findLevel(words[0]) !== null);
+  const named = words[0] !== undefined && (/^(level|bonus|\d)/.test(words[0]) || findLevel(words[0]) !== null);
   const level = named ? levelNamed(words.shift()!) : currentLevel();
   const file = takeBoxFile(level, words);
   const json = words[0] === '--json';
@@ -47,6 +48,7 @@ async function main(argv: string[]): Promise<number> {
   if (words.length === 0) words.push('true');
 
   becomeRoot();
+  needStarter(level);
   await needBusybox(false);
   await fillCompileCache(file);
   await using testbed = await openTestbed([file]).catch((error: unknown) => {
@@ -54,11 +56,12 @@ async function main(argv: string[]): Promise<number> {
   });
   // Ctrl-C is for what runs in the testbed; we only wait for it to end.
   process.on('SIGINT', () => {});
-  const program = testbed.start(programCommand(file, ['run', ...words]), {
-    cwd: '/root',
+  const { become, home } = starterOn(testbed, level, file);
+  const program = testbed.start([...become, ...programCommand(file, ['run', ...words])], {
+    cwd: home,
     env: {
       PATH: systemPath,
-      HOME: '/root',
+      HOME: home,
       TERM: process.env['TERM'] ?? 'dumb',
       BOXWRIGHT_HOME: dataDirectory(),
       BOXWRIGHT_TRACE: '3',

@@ -10,6 +10,9 @@ export type FoundFile = {
   type: 'file' | 'directory' | 'link' | 'character-device' | 'block-device' | 'other';
   /** The permission bits. */
   mode: number;
+  /** Whose it is, in numbers of the machine. */
+  uid: number;
+  gid: number;
   /** A link's target. */
   target: string | null;
   /** A device's numbers. */
@@ -57,6 +60,8 @@ function described(there: string, relative: string, stat: fs.Stats): FoundFile {
     path: relative,
     type,
     mode: stat.mode & 0o7777,
+    uid: stat.uid,
+    gid: stat.gid,
     target: type === 'link' ? targetOf(there, stat) : null,
     // makedev(3)
     major: device ? (stat.rdev >> 8) & 0xfff : null,

@@ -2,9 +2,12 @@
 import { beforeAll, inject, test } from 'vitest';
 import { findLevel, spoken } from '../levels.ts';
 import { cgroupsAbove } from './cgroups.ts';
+import { departureOf, isUntrue } from './departures.ts';
 import { diagnose } from './diagnosis.ts';
 import type { Finding, Misconception } from './finding.ts';
 import type { CheckResult } from './result.ts';
+import { ID_RANGE, type IdRange, type OrdinaryUser, ownerOf } from './ordinary-user.ts';
+import { pickNumber } from './random.ts';
 import { type Run, runOn } from './run.ts';
 import type { Scenario } from './scenario.ts';
 import { openTestbed } from './testbed.ts';
@@ -79,25 +82,33 @@ export function grade(
   check(id: string, title: string, spec: CheckSpec): void;
   /** Whether it is a later level that is graded. */
   earlier: boolean;
+  /** Who starts programs where that is an ordinary user: with ids that are new in each run. */
+  user(file: string): OrdinaryUser;
 } {
   const level = findLevel(levelName);
   const graded = findLevel(inject('level'));
   if (level === null || graded === null) throw new Error(`there is no level ${levelName}, or no ${inject('level')}`);
   const earlier = level.name !== graded.name;
+  const departure = departureOf(graded.number);
 
   return {
     earlier,
+    user: somebody,
     scenario(scenario, later = scenario) {
-      return plan(earlier ? later : scenario);
+      return plan(asGraded(earlier ? later : scenario));
     },
     check(id, title, { of, needs = [], until, alone = false, reproduce, shownBy, why, man, holds }) {
-      if ((until !== undefined && graded.number >= until) || (alone && earlier)) {
+      const replaced = until !== undefined && graded.number >= until;
+      if (replaced || (alone && earlier) || (earlier && isUntrue(departure, id))) {
         superseded.add(id);
         return;
       }
       test(`${id} ${title}`, ({ task, skip }) => {
         task.meta.earlier = earlier;
-        if (needs.some((need) => !passed.has(need) && !superseded.has(need))) {
+        const unmet = needs.some((need) => !passed.has(need) && !superseded.has(need));
+        // What it needs is not asked here, so nobody has seen that there is something to look at.
+        const unseen = needs.some((need) => isUntrue(departure, need)) && of.run!.during === null;
+        if (unmet || unseen) {
           task.meta.check = { id, title, status: 'blocked' };
           return skip();
         }
@@ -135,6 +146,35 @@ function plan(scenario: Scenario): PlannedRun {
   planned.set(scenario, one);
   return one;
 }
+
+const departed = new Map<Scenario, Scenario>();
+
+/** The scenario as it is run for the level that is graded, which may be one that departs from those before it. */
+function asGraded(scenario: Scenario): Scenario {
+  const departure = departureOf(findLevel(inject('level'))!.number);
+  if (departure === null) return scenario;
+  const known = departed.get(scenario);
+  if (known !== undefined) return known;
+  const { limits, meanwhile, ...rest } = scenario;
+  const made: Scenario = {
+    ...rest,
+    ...(departure.ordinaryUser && { startedBy: rest.startedBy ?? somebody }),
+    ...(limits !== undefined && !departure.withoutLimits && { limits }),
+    ...(meanwhile !== undefined && { meanwhile: typeof meanwhile === 'object' ? asGraded(meanwhile) : meanwhile }),
+  };
+  departed.set(scenario, made);
+  return made;
+}
+
+const rangeFrom = (place: number): IdRange => ({ first: pickNumber(place, place + 1000) * ID_RANGE, count: ID_RANGE });
+/** A user with numbers that no program can guess. */
+const drawn: OrdinaryUser = {
+  uid: pickNumber(1001, 1999),
+  gid: pickNumber(2001, 2999),
+  subordinate: { uids: rangeFrom(2), gids: rangeFrom(2000) },
+};
+
+const somebody = (file: string): OrdinaryUser => ({ ...drawn, uid: ownerOf(file, drawn.uid) });
 
 /** Runs what the graders have planned, before the first check. */
 export function runPlanned(): void {

@@ -6,6 +6,7 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node';
 import { type Level, levelFile, levelsUpTo, solutionFile } from '../levels.ts';
 import { dataDirectory, workshopRoot } from '../paths.ts';
 import { cgroupVersion } from './cgroup-mounts.ts';
+import { departureOf } from './departures.ts';
 import { GraderFault } from './grader.ts';
 import { NoTestbed } from './testbed.ts';
 import type { CheckResult, GradeResult, Target } from './result.ts';
@@ -106,7 +107,8 @@ function stillPassing(level: Level, earlier: CheckResult[], own: CheckResult[]):
   if (before === undefined) return [];
   const id = `${level.number}.0`;
   const levels = before.number === '00' ? 'level 00' : `levels 00-${before.number}`;
-  const title = `${levels}: still passing`;
+  const note = departureOf(level.number)?.note;
+  const title = `${levels}: still passing${note === undefined ? '' : ` (${note})`}`;
   const failed = earlier.find(({ status }) => status === 'failed');
   if (failed === undefined) return [{ id, title, status: 'passed' }];
   const ownFailure = own.find(({ status }) => status === 'failed');

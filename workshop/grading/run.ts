@@ -27,10 +27,12 @@ import {
   processState,
   SYS_wait4,
 } from './processes.ts';
+import { askedForRootOn, type OrdinaryUser, settle } from './ordinary-user.ts';
 import { type Patience, patienceWith } from './patience.ts';
 import type { Scenario } from './scenario.ts';
 import { programCommand } from './student-program.ts';
 import { openTestbed, systemPath, type Testbed } from './testbed.ts';
+import { type UserNamespace, userNamespaceOf } from './user-namespace.ts';
 
 /** What there was to see while the command held still. */
 export type Snapshot = {
@@ -44,6 +46,8 @@ export type Snapshot = {
   inside: Inside | null;
   /** The hostname that it sees. */
   hostname: string;
+  /** The user namespace that it is in. */
+  userNamespace: UserNamespace | null;
   /** Where its root is an overlay: the layer below, which is the image. */
   image: Tree | null;
   /** Its network, where the scenario is about networks. */
@@ -78,6 +82,10 @@ export type Run = {
   scenario: Scenario;
   /** The box.ts that ran. */
   file: string;
+  /** Who started it; null for root. */
+  user: OrdinaryUser | null;
+  /** Calls of `sudo` and its like, which come to nothing where an ordinary user starts it. */
+  askedForRoot: string[];
   /** Its exit status; null where a signal ended it. */
   exitCode: number | null;
   signal: NodeJS.Signals | null;
@@ -136,7 +144,9 @@ export async function runOn(
   const known = filesOf(testbed);
   const before = hostFacts(testbed, scenario);
   const knownCgroups = new Set(before.cgroups.map((cgroup) => cgroup.path));
-  const words = [...startedWith(scenario), ...programCommand(file, ['run', ...scenario.args])];
+  const user = scenario.startedBy?.(file) ?? null;
+  const become = user === null ? startedWith(scenario) : settle(testbed, file, user, scenario.groups);
+  const words = [...become, ...programCommand(file, ['run', ...(scenario.limits ?? []), ...scenario.args])];
   const surroundings = {
     cwd: path.dirname(file),
     env: {
@@ -208,6 +218,7 @@ export async function runOn(
   const evidence = {
     after,
     changedFiles: testbed.changedFiles(),
+    askedForRoot: user === null ? [] : askedForRootOn(testbed),
     ...newFiles(filesOf(testbed), known),
     imageAfter: imageOf(testbed, during?.commands[0], before),
     // On v1 the same path in each hierarchy.
@@ -221,6 +232,7 @@ export async function runOn(
   return {
     scenario,
     file,
+    user,
     exitCode,
     signal,
     timedOut: ended === null,
@@ -298,6 +310,7 @@ async function lookAt(
     commands,
     inside: command === undefined ? null : lookInside(command),
     hostname: command === undefined ? '' : hostnameOf(command.pid),
+    userNamespace: command === undefined ? null : userNamespaceOf(command.pid),
     image: imageOf(testbed, command, host),
     network: command === undefined || scenario.network === undefined ? null : ownNetwork(testbed, command.pid),
     containers: filesBelow(testbed.containersFolder),

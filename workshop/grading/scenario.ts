@@ -1,10 +1,13 @@
 // What a grader runs, and when it looks.
 import type { HostNetwork } from './network.ts';
+import type { OrdinaryUser } from './ordinary-user.ts';
 
 /** One run of a box.ts, and what is done to it. */
 export type Scenario = {
   /** The words after `run`. */
   args: readonly string[];
+  /** Words before them that ask for limits. A bonus level may leave them out: see departures.ts. */
+  limits?: readonly string[];
   /** What a student types after `box -- level-NN run` to see the same. */
   reproduce: string;
   /**
@@ -28,6 +31,8 @@ export type Scenario = {
   cpuRatio?: readonly [number, number];
   /** The exit status of the command, where it ends by itself. */
   exits?: number;
+  /** Who starts box.ts; root where nobody is named. Decided when it runs, for the file must be theirs to read. */
+  startedBy?: (file: string) => OrdinaryUser;
   /** Supplementary groups that box.ts is started with. */
   groups?: readonly number[];
   /** What there is to the host's network, for runs that are about it: see network.ts. Otherwise it has none. */

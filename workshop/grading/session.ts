@@ -1,4 +1,5 @@
 // Grading as a command does it: the machine made ready, the verdict shown and kept, and nothing left on a signal.
+import { needStarter } from '../cli/starter.ts';
 import { endOnSignals, exitStatus, needBusybox, withoutTestbed } from '../cli/command.ts';
 import { type Level, neighbours, spoken } from '../levels.ts';
 import { ProgressUnusable, recordResult } from '../progress.ts';
@@ -41,6 +42,7 @@ export async function openSession({ yes }: { yes: boolean }): Promise<GradingSes
   }
   return {
     async grade(job) {
+      needStarter(job.level);
       await fillCompileCache(job.file ?? fileOf(job.level, job.target));
       const result = await grader.grade(job);
       if (job.target === 'student') keep(result);

@@ -83,10 +83,9 @@ export const companionShares = pick([200, 300, 700, 1536, 3000, 6000]);
 
 /** The second container on a host: it comes and goes while the first one holds still. A SIGKILL ends its command. */
 export const companion: Scenario = {
+  limits: ['--cpu-shares', String(companionShares)],
   args: [
     ...image,
-    '--cpu-shares',
-    String(companionShares),
     '/bin/sh',
     '-c',
     // Two that do not end with it: a child that lost its parent, and one in a session of its own.

@@ -52,6 +52,39 @@ await runCase({
     print(thrown(() => linux.sethostname(5 as unknown as string))?.['message']);
   },
 
+  'user-namespace'() {
+    // The child waits until its map is there, which only the parent can write.
+    const [readEnd, writeEnd] = linux.pipe2(linux.O_CLOEXEC);
+    const pid = linux.clone(() => {
+      fs.closeSync(writeEnd);
+      const got = fs.readSync(readEnd, Buffer.alloc(8));
+      print([got, process.getuid!(), process.getgid!(), thrown(() => linux.setuid(5))?.['code']]);
+      print(thrown(() => linux.mknod('null', linux.S_IFCHR | 0o666, linux.makedev(1, 3)))?.['message']);
+      return 0;
+    }, linux.CLONE_NEWUSER | linux.SIGCHLD);
+    fs.writeFileSync(`/proc/${pid}/uid_map`, '0 0 1');
+    fs.writeFileSync(`/proc/${pid}/setgroups`, 'deny');
+    fs.writeFileSync(`/proc/${pid}/gid_map`, '7 0 1');
+    fs.writeSync(writeEnd, 'go');
+    linux.waitpid(pid);
+    fs.closeSync(readEnd);
+    fs.closeSync(writeEnd);
+  },
+
+  pipe() {
+    const [readEnd, writeEnd] = linux.pipe2(linux.O_CLOEXEC);
+    // Neither end is there in a program that is executed.
+    inChild(() => linux.execvp('sh', ['sh', '-c', `ls /proc/$$/fd | grep -c -e '^${readEnd}$' -e '^${writeEnd}$'`]));
+    // Nobody has the other end open any more: the read ends with nothing.
+    const pid = linux.fork();
+    if (pid === 0) {
+      fs.closeSync(writeEnd);
+      linux._exit(fs.readSync(readEnd, Buffer.alloc(1)));
+    }
+    fs.closeSync(writeEnd);
+    print(linux.waitpid(pid).exitCode);
+  },
+
   'new-pid-namespace'() {
     const before = linux.getpid();
     linux.unshare(linux.CLONE_NEWPID);
