@@ -25,7 +25,7 @@ function run({ image, imageDir, containerDir, user, command }: BoxOptions): numb
   const directory = fs.mkdtempSync(path.join(containerDir, 'box-'));
 
   throw new Error('TODO 1: ask for a user namespace above, and remove this line');
-  // TODO 2: make a pipe (pipe) before the child, over which it hears that its map is written.
+  // TODO 2: make a pipe (pipe2, O_CLOEXEC) before the child, over which it hears that its map is written.
   // SIGCHLD: without it waitpid does not see the child.
   const pid = linux.clone(() => {
     // TODO 2: close the end of the parent (fs.closeSync), and wait at the other (fs.readSync). Where nothing comes, for

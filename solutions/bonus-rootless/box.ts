@@ -27,7 +27,7 @@ function run(options: BoxOptions): number {
   fs.mkdirSync(containerDir, { recursive: true });
   const directory = fs.mkdtempSync(path.join(containerDir, 'box-'));
 
-  const [readEnd, writeEnd] = linux.pipe();
+  const [readEnd, writeEnd] = linux.pipe2(linux.O_CLOEXEC);
   // SIGCHLD: without it waitpid does not see the child.
   const pid = linux.clone(() => {
     // Or the child would hold open what it waits for the end of, should the parent die.

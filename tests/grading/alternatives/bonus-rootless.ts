@@ -47,8 +47,8 @@ box(({ image, imageDir, containerDir, cpuShares, memory, memorySwap, user, comma
   const home = fs.mkdtempSync(`${containerDir}/r-`);
   for (const name of ['up', 'wk', 'mnt']) fs.mkdirSync(`${home}/${name}`);
 
-  const question = linux.pipe();
-  const answer = linux.pipe();
+  const question = linux.pipe2(linux.O_CLOEXEC);
+  const answer = linux.pipe2(linux.O_CLOEXEC);
   const between = linux.fork();
   if (between === 0) {
     // A forked child has one thread: so unshare may have CLONE_NEWUSER.
