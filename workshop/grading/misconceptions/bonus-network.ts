@@ -62,7 +62,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'end-left-down',
     checks: ['network.2'],
-    line: /link set .*alias|type veth/,
+    line: /link set /,
     why: 'Every interface begins switched off: both ends of the pair, and the bridge. One that is down lets nothing through, and the other end shows no carrier.',
     shows: (_run, finding) => finding.actual.endsWith(' is down'),
   },
