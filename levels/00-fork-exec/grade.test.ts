@@ -5,7 +5,8 @@ import { findCall, showCall, showEnd } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/00-fork-exec';
 import { pick, randomWord } from '#grading/random';
 import { SYS_wait4 } from '#grading/processes';
-import { isNode, type Run } from '#grading/run';
+import { isNode } from '#grading/processes';
+import type { Run } from '#grading/run';
 import { holdStill } from '#grading/scenario';
 import * as tour from '#grading/tour';
 

@@ -3,7 +3,8 @@ import { grade } from '#grading';
 import { type Finding, findCall, showCall, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/06-pid-namespace';
 import { type ProcessFacts } from '#grading/processes';
-import { isNode, type Run } from '#grading/run';
+import { isNode } from '#grading/processes';
+import type { Run } from '#grading/run';
 import { companion, killedRuntime, said, tour } from '#grading/tour';
 
 const { scenario, check } = grade('06-pid-namespace', misconceptions);

@@ -15,7 +15,8 @@ import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/07-cpu-cgroup';
 import type { ProcessFacts } from '#grading/processes';
 import { randomWord } from '#grading/random';
-import { isNode, type Run } from '#grading/run';
+import { isNode } from '#grading/processes';
+import type { Run } from '#grading/run';
 import { holdStill, type Scenario } from '#grading/scenario';
 import * as tours from '#grading/tour';
 

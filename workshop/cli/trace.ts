@@ -8,7 +8,7 @@ import type { TraceLine } from '../../linux/trace.ts';
 import { meaningOf } from '../errno.ts';
 import { compileCache, fillCompileCache } from '../grading/compile-cache.ts';
 import { locationOf } from '../grading/finding.ts';
-import { parseTrace } from '../grading/run.ts';
+import { parseTrace } from '../grading/trace-lines.ts';
 import { programCommand } from '../grading/student-program.ts';
 import { openTestbed, systemPath } from '../grading/testbed.ts';
 import { findLevel } from '../levels.ts';

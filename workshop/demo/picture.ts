@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 import { findController } from '../cgroup.ts';
 import { type Cgroup, cgroupsAbove, cgroupsFor, cgroupsOn, type ControllerName } from '../grading/cgroups.ts';
 import { hostnameOf } from '../grading/hostname.ts';
-import { isNode } from '../grading/run.ts';
-import { type Mount, mountsOf, namespacesOf, type ProcessFacts, processFacts } from '../grading/processes.ts';
+
+import { isNode, type Mount, mountsOf, namespacesOf, type ProcessFacts, processFacts } from '../grading/processes.ts';
 import type { Testbed } from '../grading/testbed.ts';
 import type { Level } from '../levels.ts';
 import { dataDirectory } from '../paths.ts';

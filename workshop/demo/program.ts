@@ -10,7 +10,7 @@ import type { StopLine } from '../../linux/step.ts';
 import type { TraceLine } from '../../linux/trace.ts';
 import { compileCache } from '../grading/compile-cache.ts';
 import { childrenOf, processState, sleepsIn, SYS_wait4 } from '../grading/processes.ts';
-import { parseTrace } from '../grading/run.ts';
+import { parseTrace } from '../grading/trace-lines.ts';
 import { programCommand } from '../grading/student-program.ts';
 import { systemPath, type Testbed } from '../grading/testbed.ts';
 import { dataDirectory } from '../paths.ts';

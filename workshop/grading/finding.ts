@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { TraceLine } from '../../linux/trace.ts';
-import { type Run } from './run.ts';
+import type { Run } from './run.ts';
 import type { Location } from './result.ts';
 import { shownFile } from './student-program.ts';
 

@@ -1,5 +1,6 @@
 // What the kernel says of a process, read from outside it. See proc(5).
 import fs from 'node:fs';
+import path from 'node:path';
 
 /** A mount, as a process sees it. See proc_pid_mountinfo(5). */
 export type Mount = {
@@ -226,4 +227,9 @@ function readDirectory(directory: string): string[] {
   } catch {
     return [];
   }
+}
+
+/** Whether this is the file of the node that runs box.ts. */
+export function isNode(exe: string): boolean {
+  return path.basename(exe) === path.basename(process.execPath);
 }

@@ -19,6 +19,7 @@ import {
   childrenOf,
   cpuTimeOf,
   fileId,
+  isNode,
   type Mount,
   mountsOf,
   namespacesOf,
@@ -32,6 +33,7 @@ import { type Patience, patienceWith } from './patience.ts';
 import type { Scenario } from './scenario.ts';
 import { programCommand } from './student-program.ts';
 import { openTestbed, systemPath, type Testbed } from './testbed.ts';
+import { parseTrace } from './trace-lines.ts';
 import { type UserNamespace, userNamespaceOf } from './user-namespace.ts';
 
 /** What there was to see while the command held still. */
@@ -380,11 +382,6 @@ function imageOf(testbed: Testbed, command: ProcessFacts | undefined, host: Host
   return readTree(places.find((place) => fs.existsSync(place)) ?? onHost(testbed, lowest));
 }
 
-/** Whether this is the file of the node that runs box.ts. */
-export function isNode(exe: string): boolean {
-  return path.basename(exe) === path.basename(process.execPath);
-}
-
 type HostFiles = Record<'containers' | 'images', FoundFile[]>;
 
 function filesOf(testbed: Testbed): HostFiles {
@@ -465,35 +462,4 @@ function kept(stream: Readable): { text(): string; contains(word: string): Promi
       });
     },
   };
-}
-
-/** The calls in a trace; what is cut at the limit, or written by the program itself and of another form, is left out. */
-export function parseTrace(text: string): TraceLine[] {
-  return text.split('\n').flatMap((line) => {
-    try {
-      const parsed: unknown = JSON.parse(line);
-      return isTraceLine(parsed) ? [parsed] : [];
-    } catch {
-      return [];
-    }
-  });
-}
-
-/** Whether it has the form of a line of ours; the program may have written it all the same. */
-function isTraceLine(value: unknown): value is TraceLine {
-  if (typeof value !== 'object' || value === null) return false;
-  const line = value as Record<keyof TraceLine, unknown>;
-  return (
-    typeof line.time === 'number' &&
-    typeof line.pid === 'number' &&
-    typeof line.process === 'string' &&
-    typeof line.call === 'string' &&
-    Array.isArray(line.args) &&
-    line.args.every((argument) => typeof argument === 'string') &&
-    (line.phase === 'begins' || line.phase === 'done') &&
-    (line.result === null || typeof line.result === 'number') &&
-    (line.errno === null || typeof line.errno === 'string') &&
-    (line.file === null || typeof line.file === 'string') &&
-    (line.line === null || typeof line.line === 'number')
-  );
 }

@@ -1,7 +1,8 @@
 // What people believe who fail level 06.
 import type { TraceLine } from '../../../linux/trace.ts';
 import { findCall, inChild, lineWith, type Misconception } from '../finding.ts';
-import { isNode, type Run } from '../run.ts';
+import { isNode } from '../processes.ts';
+import type { Run } from '../run.ts';
 
 /** Flags joined by something else than `|`. */
 const wrongJoint = /(CLONE_NEW\w+|\w*[nN]amespaces|[fF]lags)\s*(&&|\|\|)|(&&|\|\|)\s*(linux\.)?(CLONE_NEW\w+|SIGCHLD)/;
