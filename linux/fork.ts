@@ -1,8 +1,10 @@
 // Making a child process inside Node. See fork(2), clone(2).
 //
-// Two things stand in the way, and both end in a child that crashes or hangs (docs/node-and-fork.md tells the story):
+// Three things stand in the way, and each ends in a child that crashes or hangs (docs/node-and-fork.md tells the story):
 // V8 asks the kernel to leave its heap out of children (MADV_DONTFORK), so each fork first takes that back;
-// and V8's helper threads do not exist in the child, so Node must run without them: two flags on its command line.
+// V8's helper threads do not exist in the child, so Node must run without them: two flags on its command line;
+// and the few threads that remain may be in the middle of something, such as malloc, whose lock the child would find
+// locked for ever: so they are waited for.
 import { flagBits } from './argument.ts';
 import { failed, showFlags } from './call.ts';
 import { leave } from './exit.ts';
@@ -99,6 +101,7 @@ function divide(
   checkNodeFlags(name);
   if (stepping) stop('before', name, shown, caller);
   const child = nextChild();
+  waitForThreads();
   // Twice: the first call may still allocate (it warms what the second one uses), and what V8 maps is left out of
   // children again. Between the last call and the fork nothing may allocate.
   adviseDoFork(ranges, name, caller);
@@ -114,6 +117,39 @@ function divide(
   if (stepping) stop('after', name, shown, caller);
   if (failure !== 0) throw failed(name, failure, shown, caller, shown);
   return pid;
+}
+
+/** Milliseconds; threads of Node that have nothing to do rest long before. */
+const THREADS_LIMIT = 1000;
+/** asm/unistd_64.h, asm-generic/unistd.h: brk, mmap, munmap, mremap, mprotect, madvise, in which malloc may be. */
+const memoryCalls: Readonly<Record<string, readonly string[]>> = {
+  x64: ['12', '9', '11', '25', '10', '28'],
+  arm64: ['214', '222', '215', '216', '226', '233'],
+};
+const cell = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Waits until no other thread of this process is at work. Node's start a moment after it, and take memory then. glibc's
+ * fork keeps malloc's locks for itself, the bare clone(2) does not.
+ */
+function waitForThreads(): void {
+  for (let waited = 0; waited < THREADS_LIMIT && !othersAreAtRest(); waited += 1) Atomics.wait(cell, 0, 0, 1);
+}
+
+/** Whether every other thread sleeps in a system call that is not about memory. See proc(5), syscall. */
+function othersAreAtRest(): boolean {
+  try {
+    // Not gettid: /proc may be that of the PID namespace above.
+    const own = fs.readlinkSync('/proc/thread-self').split('/').at(-1);
+    return fs
+      .readdirSync('/proc/self/task')
+      .filter((tid) => tid !== own)
+      .map((tid) => fs.readFileSync(`/proc/self/task/${tid}/syscall`, 'latin1').split(' ')[0]!.trim())
+      .every((call) => call !== 'running' && !memoryCalls[process.arch]?.includes(call));
+  } catch {
+    // No /proc, or another process's.
+    return true;
+  }
 }
 
 function adviseDoFork(

@@ -1,6 +1,6 @@
 // Children crash or hang now and then where something is wrong, and mostly while they collect garbage: so, many of them.
 import { expect, test, vi } from 'vitest';
-import { valuesOf } from './run-program.ts';
+import { runProgram, valuesOf } from './run-program.ts';
 
 const full = process.env['BOXWRIGHT_STRESS'] === 'full';
 const light = full ? 2000 : 300;
@@ -23,4 +23,11 @@ test.for([
   expect(result).toMatchObject({ kind, count, ends: { 0: count } });
   // The main thread's companions that no child has: without them this proves nothing.
   expect((result as { threads: number }).threads).toBeGreaterThan(4);
+});
+
+const starts = full ? 500 : 30;
+test(`early-clone: ${starts} programs that make a child at once, none hangs`, async () => {
+  for (let start = 0; start < starts; start += 1) {
+    expect(await runProgram('early-clone')).toMatchObject({ stdout: '0\n', stderr: '', exitCode: 0 });
+  }
 });
