@@ -120,7 +120,7 @@ function divide(
 }
 
 /** Milliseconds; threads of Node that have nothing to do rest long before. */
-const THREADS_LIMIT = 1000;
+const longestWait = 1000;
 /** asm/unistd_64.h, asm-generic/unistd.h: brk, mmap, munmap, mremap, mprotect, madvise, in which malloc may be. */
 const memoryCalls: Readonly<Record<string, readonly string[]>> = {
   x64: ['12', '9', '11', '25', '10', '28'],
@@ -133,7 +133,7 @@ const cell = new Int32Array(new SharedArrayBuffer(4));
  * fork keeps malloc's locks for itself, the bare clone(2) does not.
  */
 function waitForThreads(): void {
-  for (let waited = 0; waited < THREADS_LIMIT && !othersAreAtRest(); waited += 1) Atomics.wait(cell, 0, 0, 1);
+  for (let waited = 0; waited < longestWait && !othersAreAtRest(); waited += 1) Atomics.wait(cell, 0, 0, 1);
 }
 
 /** Whether every other thread sleeps in a system call that is not about memory. See proc(5), syscall. */
