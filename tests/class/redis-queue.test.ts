@@ -153,24 +153,11 @@ describe('everybody is graded once', () => {
     expect(Math.max(...scene.begun().values())).toBeGreaterThan(1);
   });
 
-  test('Redis is killed and started again, and knows what it knew', async () => {
-    await using redis = await openRedis({ persistent: true });
-    await using scene = openScene();
-    scene.worker(redis.url);
-    scene.worker(redis.url);
-    const list = submissions(40, 100);
-    const done = scene.produce(redis.url, list);
-    for (let restarts = 0; restarts < 2; restarts += 1) {
-      await until(() => scene.journal.size > 8 * (restarts + 1));
-      await redis.kill();
-      await redis.start();
-    }
-    await done;
-    expectAll(scene.journal, list);
-  });
-
-  test('Redis forgets everything', async () => {
-    await using redis = await openRedis({ persistent: false });
+  test.for([
+    { what: 'Redis is killed and started again, and knows what it knew', persistent: true },
+    { what: 'Redis forgets everything', persistent: false },
+  ])('$what', async ({ persistent }) => {
+    await using redis = await openRedis({ persistent });
     await using scene = openScene();
     scene.worker(redis.url);
     scene.worker(redis.url);

@@ -17,7 +17,7 @@ export async function check(
 }
 
 /** Other tests that run at the same time kill graders, and whatever check is next says what it swept. */
-export function withoutSweeping(stderr: string): string {
+function withoutSweeping(stderr: string): string {
   return stderr.replaceAll(/^Swept what a killed run left: .*(?:\n|$)/gm, '').trimEnd();
 }
 
