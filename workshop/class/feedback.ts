@@ -1,7 +1,7 @@
 // What a student gets to read: each level as `npm run check` shows it at home.
-import { report } from '../grading/report.ts';
+import { report, wordsOf } from '../grading/report.ts';
 import { printable } from '../grading/printable.ts';
-import { allLevels, findLevel, type Level, spoken } from '../levels.ts';
+import { findLevel, type Level } from '../levels.ts';
 import type { Outcome, Verdict } from './verdict.ts';
 
 /** The whole text, in 80 columns and without colour. */
@@ -38,16 +38,5 @@ function body(verdict: Verdict): string {
 }
 
 function asAtHome(level: Level, { result }: Verdict): string {
-  const levels = allLevels();
-  const next = levels[levels.findIndex(({ name }) => name === level.name) + 1];
-  return report(
-    { ...result!, target: 'student' },
-    { plain: true, columns: 80 },
-    {
-      command: `npm run check ${spoken(level)}`,
-      nextLevel: next === undefined ? null : spoken(next),
-      lesson: `levels/${level.name}/README.md`,
-      file: `levels/${level.name}/box.ts`,
-    },
-  );
+  return report({ ...result!, target: 'student' }, { plain: true, columns: 80 }, wordsOf(level));
 }

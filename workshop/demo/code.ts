@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { diffArrays } from 'diff';
 import highlightJs from 'highlight.js/lib/core';
 import typescript from 'highlight.js/lib/languages/typescript';
-import { allLevels, type Level, solutionFile } from '../levels.ts';
+import { type Level, neighbours, solutionFile } from '../levels.ts';
 import { ink } from '../ink.ts';
 
 highlightJs.registerLanguage('typescript', typescript);
@@ -39,12 +39,11 @@ export function around(code: readonly CodeLine[], line: number, count: number): 
 
 /** The lines of a level's reference that its predecessor does not have, by number. */
 export function newLines(level: Level): Set<number> {
-  const levels = allLevels();
-  const before = levels[levels.findIndex(({ name }) => name === level.name) - 1];
+  const { before } = neighbours(level);
   const read = (of: Level): string[] => fs.readFileSync(solutionFile(of), 'utf8').split('\n');
   const lines = new Set<number>();
   let number = 0;
-  for (const part of diffArrays(before === undefined ? [] : read(before), read(level))) {
+  for (const part of diffArrays(before === null ? [] : read(before), read(level))) {
     if (part.removed) continue;
     for (const _line of part.value) {
       number += 1;

@@ -2,6 +2,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import chalk, { Chalk, type ChalkInstance } from 'chalk';
 import wrapAnsi from 'wrap-ansi';
+import { type Level, neighbours, spoken } from '../levels.ts';
 import { printable } from './printable.ts';
 import type { CheckResult, CheckStatus, GradeResult } from './result.ts';
 
@@ -15,6 +16,17 @@ export type ReportStyle = {
 
 const symbols: Record<CheckStatus, string> = { passed: '✓', failed: '✗', blocked: '○' };
 const words: Record<CheckStatus, string> = { passed: 'passed ', failed: 'FAILED ', blocked: 'blocked' };
+
+/** What a report names of a level: the command that grades it, the level that follows, its files. */
+export function wordsOf(level: Level): Parameters<typeof report>[2] {
+  const { next } = neighbours(level);
+  return {
+    command: `npm run check ${spoken(level)}`,
+    nextLevel: next === null ? null : spoken(next),
+    lesson: `levels/${level.name}/README.md`,
+    file: `levels/${level.name}/box.ts`,
+  };
+}
 
 /** The whole report, ready to print, with a newline at its end. */
 export function report(

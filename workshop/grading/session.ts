@@ -1,7 +1,7 @@
 // Grading as a command does it: the machine made ready, the verdict shown and kept, and nothing left on a signal.
 import { needStarter } from '../cli/starter.ts';
 import { endOnSignals, exitStatus, needBusybox, withoutTestbed } from '../cli/command.ts';
-import { type Level, neighbours, spoken } from '../levels.ts';
+import type { Level } from '../levels.ts';
 import { ProgressUnusable, recordResult } from '../progress.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { GraderFault, openGrader } from './grader.ts';
@@ -54,15 +54,9 @@ export async function openSession({ yes }: { yes: boolean }): Promise<GradingSes
 
 /** A verdict as a person reads it on this terminal. */
 export async function shown(level: Level, result: GradeResult, plain: boolean): Promise<string> {
-  const { report } = await import('./report.ts');
-  const { next } = neighbours(level);
+  const { report, wordsOf } = await import('./report.ts');
   const style = { plain: plain || process.env['NO_COLOR'] !== undefined, columns: process.stdout.columns ?? 80 };
-  return report(result, style, {
-    command: `npm run check ${spoken(level)}`,
-    nextLevel: next === null ? null : spoken(next),
-    lesson: `levels/${level.name}/README.md`,
-    file: `levels/${level.name}/box.ts`,
-  });
+  return report(result, style, wordsOf(level));
 }
 
 /** The verdict stands, also where it cannot be remembered. */
