@@ -1,9 +1,9 @@
 // npm run box -- <level> run …: starts your container runtime, in a testbed so that it cannot damage this machine.
 import { once } from 'node:events';
-import { dataDirectory } from '../paths.ts';
-import { compileCache, fillCompileCache } from '../grading/compile-cache.ts';
+import { fillCompileCache } from '../grading/compile-cache.ts';
+import { programEnvironment } from '../grading/program-environment.ts';
 import { programCommand } from '../grading/student-program.ts';
-import { openTestbed, systemPath, type Testbed } from '../grading/testbed.ts';
+import { openTestbed, type Testbed } from '../grading/testbed.ts';
 import {
   becomeRoot,
   command,
@@ -55,11 +55,8 @@ async function main(argv: string[]): Promise<number> {
   const program = testbed.start([...become, ...words], {
     cwd: home,
     env: {
-      PATH: systemPath,
-      HOME: home,
+      ...programEnvironment(home),
       PS1: String.raw`\h:\w${prompt} `,
-      BOXWRIGHT_HOME: dataDirectory(),
-      NODE_COMPILE_CACHE: compileCache(),
       ...(terminal !== undefined && { TERM: terminal }),
     },
     terminal: true,

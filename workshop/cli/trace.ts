@@ -6,13 +6,13 @@ import { ink } from '../ink.ts';
 import wrapAnsi from 'wrap-ansi';
 import type { TraceLine } from '../../linux/trace.ts';
 import { meaningOf } from '../errno.ts';
-import { compileCache, fillCompileCache } from '../grading/compile-cache.ts';
+import { fillCompileCache } from '../grading/compile-cache.ts';
 import { locationOf } from '../grading/finding.ts';
 import { parseTrace } from '../grading/trace-lines.ts';
+import { programEnvironment } from '../grading/program-environment.ts';
 import { programCommand } from '../grading/student-program.ts';
-import { openTestbed, systemPath } from '../grading/testbed.ts';
+import { openTestbed } from '../grading/testbed.ts';
 import { findLevel } from '../levels.ts';
-import { dataDirectory } from '../paths.ts';
 import { currentLevel } from '../progress.ts';
 import { becomeRoot, command, exitStatus, levelNamed, needBusybox, takeBoxFile, withoutTestbed } from './command.ts';
 import { needStarter, starterOn } from './starter.ts';
@@ -60,12 +60,9 @@ async function main(argv: string[]): Promise<number> {
   const program = testbed.start([...become, ...programCommand(file, ['run', ...words])], {
     cwd: home,
     env: {
-      PATH: systemPath,
-      HOME: home,
+      ...programEnvironment(home),
       TERM: process.env['TERM'] ?? 'dumb',
-      BOXWRIGHT_HOME: dataDirectory(),
       BOXWRIGHT_TRACE: '3',
-      NODE_COMPILE_CACHE: compileCache(),
     },
     terminal: true,
     trace: true,

@@ -8,12 +8,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { StopLine } from '../../linux/step.ts';
 import type { TraceLine } from '../../linux/trace.ts';
-import { compileCache } from '../grading/compile-cache.ts';
 import { childrenOf, processState, sleepsIn, SYS_wait4 } from '../grading/processes.ts';
+import { programEnvironment } from '../grading/program-environment.ts';
 import { parseTrace } from '../grading/trace-lines.ts';
 import { programCommand } from '../grading/student-program.ts';
-import { systemPath, type Testbed } from '../grading/testbed.ts';
-import { dataDirectory } from '../paths.ts';
+import type { Testbed } from '../grading/testbed.ts';
 
 /** Milliseconds between two looks; and so many looks, at each of which a process sleeps, make it one that waits. */
 const INTERVAL = 2;
@@ -61,13 +60,10 @@ export function startStepped(
   const program = testbed.start([...before, ...steppedCommand(file, words)], {
     cwd: '/root',
     env: {
-      PATH: systemPath,
-      HOME: '/root',
+      ...programEnvironment(),
       TERM: 'dumb',
-      BOXWRIGHT_HOME: dataDirectory(),
       BOXWRIGHT_TRACE: '3',
       BOXWRIGHT_STEP: '1',
-      NODE_COMPILE_CACHE: compileCache(),
     },
     trace: true,
   });

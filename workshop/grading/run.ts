@@ -9,7 +9,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { TraceLine } from '../../linux/trace.ts';
 import { dataDirectory } from '../paths.ts';
 import { type Cgroup, cgroupsOn, directoriesBesideHierarchies } from './cgroups.ts';
-import { compileCache } from './compile-cache.ts';
 import { type CpuTime, enoughOf } from './cpu-time.ts';
 import { filesBelow, type FoundFile, namesIn, readTree, type Tree } from './files.ts';
 import { hostnameOf } from './hostname.ts';
@@ -31,6 +30,7 @@ import {
 import { askedForRootOn, type OrdinaryUser, settle } from './ordinary-user.ts';
 import { type Patience, patienceWith } from './patience.ts';
 import type { Scenario } from './scenario.ts';
+import { programEnvironment } from './program-environment.ts';
 import { programCommand } from './student-program.ts';
 import { openTestbed, systemPath, type Testbed } from './testbed.ts';
 import { parseTrace } from './trace-lines.ts';
@@ -152,12 +152,10 @@ export async function runOn(
   const surroundings = {
     cwd: path.dirname(file),
     env: {
+      ...programEnvironment(),
       PATH: [...(scenario.path ?? []), systemPath].join(':'),
-      HOME: '/root',
       TERM: 'dumb',
-      BOXWRIGHT_HOME: dataDirectory(),
       BOXWRIGHT_TRACE: '3',
-      NODE_COMPILE_CACHE: compileCache(),
     },
     oneCpu: scenario.oneCpu ?? false,
   };
