@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import type { GradeResult } from '../../workshop/grading/result.ts';
 import { allLevels, findLevel, type Level, solutionFile } from '../../workshop/levels.ts';
 import { openGradersOfCommand } from './grader-pool.ts';
-import { mistakesOf, notHere, verdictOn, writeProgram } from './mistakes.ts';
+import { type Mistake, mistakesOf, notHere, verdictOn, writeProgram } from './mistakes.ts';
 
 /** Programs that are graded at a time, beside as many that do nothing but compute. */
 const CONCURRENT = 2;
@@ -42,7 +42,7 @@ try {
   for (const spinning of load) spinning.kill('SIGKILL');
 }
 
-type Program = { name: string; level: Level; file: string };
+type Program = { name: string; level: Level; file: string; mistake?: Mistake };
 
 function programsOf(level: Level): Program[] {
   const mistakes = mistakesOf(level.name).filter((mistake) => notHere(mistake) === null);
@@ -50,15 +50,15 @@ function programsOf(level: Level): Program[] {
   fs.mkdirSync(folder);
   return [
     { name: `${level.name}, the solution`, level, file: solutionFile(level) },
-    ...mistakes.map((mistake) => ({ name: mistake.name, level, file: writeProgram(mistake, folder) })),
+    ...mistakes.map((mistake) => ({ name: mistake.name, level, file: writeProgram(mistake, folder), mistake })),
   ];
 }
 
 /** The verdicts on a program, where there is more than one: how often each was heard, and what was seen the first time. */
-async function differences({ name, level, file }: Program): Promise<string | null> {
+async function differences({ name, level, file, mistake }: Program): Promise<string | null> {
   const heard = new Map<string, { count: number; seen: string }>();
   for (let time = 0; time < times; time += 1) {
-    const { verdict, seen } = shown(file, await graders.grade({ level, target: 'file', file }));
+    const { verdict, seen } = shown(file, await graders.grade({ level, target: 'file', file }), mistake);
     heard.set(verdict, { seen, ...heard.get(verdict), count: (heard.get(verdict)?.count ?? 0) + 1 });
     process.stderr.write(heard.size > 1 ? '!' : '.');
   }
@@ -70,9 +70,13 @@ async function differences({ name, level, file }: Program): Promise<string | nul
 }
 
 /** A verdict as words that are the same for the same verdict, and what the kernel said in this run. */
-function shown(file: string, result: GradeResult | { fault: string }): { verdict: string; seen: string } {
+function shown(
+  file: string,
+  result: GradeResult | { fault: string },
+  mistake: Mistake | undefined,
+): { verdict: string; seen: string } {
   if ('fault' in result) return { verdict: 'none: the grader broke', seen: result.fault };
-  const { fails, misconception, line } = verdictOn(file, result);
+  const { fails, misconception, line } = verdictOn(file, result, mistake);
   if (fails.length === 0) return { verdict: 'passed', seen: '' };
   const first = result.checks.find(({ status }) => status === 'failed')!;
   const verdict = `failed ${fails.join(' ')}, ${misconception ?? 'no misconception'}, line ${line ?? 'unknown'}`;

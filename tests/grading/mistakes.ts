@@ -6,12 +6,14 @@
 //   fails: 01.5               the first check that fails
 //   also: 01.6 01.7           others that fail for the same reason, if there are any; all else passes or is blocked
 //   perhaps: 01.7             checks that may fail or pass, which is up to the kernel
+//   or: 01.6 01.7             where two processes race: all that fails when the other one wins
 //   misconception: slug       what must be found, or none
 //   at: linux.chroot(root)    words of the line that must be named, or none where there can be no such line
 //   cgroup: v2                where it is wrong with one cgroup version only: that one. Elsewhere it is not graded
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { applyPatch } from 'diff';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import type { GradeResult } from '../../workshop/grading/result.ts';
@@ -28,6 +30,7 @@ export type Mistake = {
   fails: string;
   also: string[];
   perhaps: string[];
+  or: string[];
   misconception: string | null;
   /** The whole program, and the number of the line in it that the report must name; null where there is none. */
   program: string;
@@ -58,6 +61,7 @@ export function readMistake(name: string): Mistake {
     fails: field('fails'),
     also: field('also').split(' ').filter(Boolean),
     perhaps: field('perhaps').split(' ').filter(Boolean),
+    or: field('or').split(' ').filter(Boolean),
     misconception: field('misconception') === 'none' ? null : field('misconception'),
     program,
     line: lineWith(program, field('at'), name),
@@ -74,12 +78,24 @@ export function notHere({ cgroup }: Mistake): string | null {
 /** What a report must say of a wrong program, or says: the checks that fail, and what is said of the first. */
 export type Verdict = { fails: string[]; misconception: string | null; line: number | null };
 
-/** What a result says of a program. */
-export function verdictOn(file: string, { checks }: GradeResult, perhaps: readonly string[] = []): Verdict {
+/** All that must fail. */
+export function mustFail({ fails, also }: Mistake): string[] {
+  return [fails, ...also];
+}
+
+/** The checks that failed, as the head of a wrong program has them: what is up to the kernel makes no difference. */
+export function settled(failed: string[], mistake: Mistake): string[] {
+  const fails = failed.filter((id) => !mistake.perhaps.includes(id));
+  return isDeepStrictEqual(fails, mistake.or) ? mustFail(mistake) : fails;
+}
+
+/** What a result says of a program; of a wrong one, as its head would say it. */
+export function verdictOn(file: string, { checks }: GradeResult, mistake?: Mistake): Verdict {
   const failed = checks.filter(({ status }) => status === 'failed');
   const at = failed[0]?.at ?? null;
+  const fails = failed.map(({ id }) => id);
   return {
-    fails: failed.map(({ id }) => id).filter((id) => !perhaps.includes(id)),
+    fails: mistake === undefined ? fails : settled(fails, mistake),
     misconception: failed[0]?.mistake ?? null,
     line: at?.file === file ? at.line : null,
   };
@@ -96,14 +112,8 @@ export async function gradeMistake(
     const file = writeProgram(mistake, directory);
     const result = await graders.grade({ level, target: 'file', file });
     if ('fault' in result) throw new Error(`no verdict on ${mistake.name}: ${result.fault}`);
-    return {
-      expected: {
-        fails: [mistake.fails, ...mistake.also],
-        misconception: mistake.misconception,
-        line: mistake.line,
-      },
-      found: verdictOn(file, result, mistake.perhaps),
-    };
+    const { misconception, line } = mistake;
+    return { expected: { fails: mustFail(mistake), misconception, line }, found: verdictOn(file, result, mistake) };
   } finally {
     fs.rmSync(directory, { recursive: true });
   }

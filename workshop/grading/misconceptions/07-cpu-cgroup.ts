@@ -108,7 +108,7 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['07.1'],
     line: removing,
     why: 'After clone, parent and child run at the same time. The parent removed the cgroup while the child was on its way into it, or in it already (EBUSY). It can go when nobody is in it any more, and that is so when waitpid has returned.',
-    shows: (run) => /ENOENT.*cgroup\.procs|EBUSY.*rmdir/.test(run.stderr),
+    shows: (run) => /ENOENT.*cgroup\.procs|ENODEV.*write|EBUSY.*rmdir/.test(run.stderr),
   },
   {
     slug: 'shares-nobody-asked-for',
