@@ -6,7 +6,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Measured, measure, median, type Subject } from '../bench/measure.ts';
-import { compileCache, fillCompileCache } from '../grading/compile-cache.ts';
+import { fillCompileCache } from '../grading/compile-cache.ts';
+import { programEnvironment } from '../grading/program-environment.ts';
 import { programCommand } from '../grading/student-program.ts';
 import { openTestbed, sweepTestbeds, systemPath } from '../grading/testbed.ts';
 import { imageInfoPath, imagePath, imagesFolder } from '../images/image.ts';
@@ -116,7 +117,7 @@ async function boxTimes(repeats: number): Promise<Measured[]> {
     ...levels.map((level) => ({
       name: `box, ${spoken(level)}`,
       command: programCommand(solutionFile(level), ['run', '/bin/true']),
-      env: { NODE_COMPILE_CACHE: compileCache() },
+      env: programEnvironment(),
     })),
   ];
   if (fs.existsSync('/usr/bin/bwrap')) {

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { dataDirectory, workshopRoot } from '../paths.ts';
+import { makeProgramModules, programModules } from './program-modules.ts';
 import { nodeFlags } from './student-program.ts';
 
 const run = promisify(execFile);
@@ -29,8 +30,10 @@ export async function fillCompileCache(file: string): Promise<void> {
   const notes = path.join(compileCache(), 'filled-from.json');
   const known = readNotes(notes);
   const wanted = describeSources(file);
-  if (Object.entries(wanted).every(([name, version]) => known[name] === version)) return;
+  const isFilled = Object.entries(wanted).every(([name, version]) => known[name] === version);
+  if (isFilled && programModules() !== null) return;
   try {
+    await makeProgramModules();
     await run(process.execPath, [...nodeFlags(file), '--input-type=module', '-e', loading(file)], {
       env: { ...process.env, NODE_COMPILE_CACHE: compileCache() },
     });
@@ -46,9 +49,12 @@ export async function fillCompileCache(file: string): Promise<void> {
  */
 function loading(file: string): string {
   const stop = `data:text/javascript,throw null`;
+  const modules = programModules();
+  const made =
+    modules === null ? [] : fs.readdirSync(modules).map((name) => pathToFileURL(path.join(modules, name)).href);
   const compileOnly = `import ${JSON.stringify(stop)}; import ${JSON.stringify(pathToFileURL(path.resolve(file)).href)};`;
   return [
-    ...ours.map((url) => `await import(${JSON.stringify(url)});`),
+    ...[...made, ...ours].map((url) => `await import(${JSON.stringify(url)});`),
     // The package itself, which is not there before something of it is used.
     `(await import(${JSON.stringify(import.meta.resolve('./program-tar.mjs'))})).extract.name;`,
     `await import(${JSON.stringify(`data:text/javascript,${encodeURIComponent(compileOnly)}`)}).catch(() => {});`,

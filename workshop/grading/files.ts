@@ -93,29 +93,37 @@ export type Tree = {
 export function readTree(top: string): Tree {
   const hash = createHash('sha256');
   const contents: Record<string, string> = {};
-  const files = filesBelow(top, ({ path: name, type, mode, target, major, minor }, { uid, gid }) => {
+  const files = filesBelow(top, (file, stat) => {
+    const { path: name, type, mode, target, major, minor, uid, gid } = file;
     hash.update(JSON.stringify([name, type, mode, uid, gid, target, major, minor]));
     if (type !== 'file') return;
-    contents[name] = createHash('sha256')
-      .update(fs.readFileSync(`${top}/${name}`))
-      .digest('hex');
+    contents[name] = contentOf(`${top}/${name}`, stat);
     hash.update(contents[name]);
   });
   return { files, contents, digest: hash.digest('hex') };
 }
 
-/** Targets of links that were read before: an image has hundreds, and is looked at several times in a run. */
-const targets = new Map<string, string>();
+/** What was read before of a link or file: an image has hundreds, and is looked at several times in a run. */
+const known = new Map<string, string>();
 
-/** A link's target never changes, and no two links have filesystem, inode and times in common. */
-function targetOf(there: string, { dev, ino, ctimeMs, birthtimeMs }: fs.Stats): string {
-  const id = `${dev}:${ino}:${ctimeMs}:${birthtimeMs}`;
-  let target = targets.get(id);
-  if (target === undefined) {
-    target = fs.readlinkSync(there);
-    targets.set(id, target);
+/** Nobody in a testbed can set the clock, and so nobody can change one that then has the same times. */
+function readOnce({ dev, ino, size, ctimeMs, birthtimeMs }: fs.Stats, read: () => string): string {
+  const id = `${dev}:${ino}:${size}:${ctimeMs}:${birthtimeMs}`;
+  let text = known.get(id);
+  if (text === undefined) {
+    text = read();
+    known.set(id, text);
   }
-  return target;
+  return text;
+}
+
+function targetOf(there: string, stat: fs.Stats): string {
+  return readOnce(stat, () => fs.readlinkSync(there));
+}
+
+/** A digest of a file's content. */
+function contentOf(there: string, stat: fs.Stats): string {
+  return readOnce(stat, () => createHash('sha256').update(fs.readFileSync(there)).digest('hex'));
 }
 
 function typeOf(stat: fs.Stats): FoundFile['type'] {

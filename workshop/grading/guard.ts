@@ -63,6 +63,8 @@ const BPF_FUNC_sysctl_get_name = 101;
 /** The number of bpf(2). */
 const SYS_bpf = process.arch === 'arm64' ? 280 : 321;
 
+// Not that of fs, which warns of descriptors that it has not opened.
+const close = libc('int close(int fd)');
 const syscall = libc('long syscall(long number, long cmd, void *attr, unsigned int size)');
 
 function bpf(command: number, attributes: Buffer): number {
@@ -90,7 +92,7 @@ function attach(directory: string, type: number, place: number, program: Buffer)
       bpf(BPF_PROG_ATTACH, attributes);
     } finally {
       // The cgroup holds it from here on, and lets it go when it is removed.
-      fs.closeSync(loaded);
+      close(loaded);
     }
   } finally {
     fs.closeSync(cgroup);

@@ -1,5 +1,5 @@
 // How a grader is written: scenarios, and checks over the evidence of them. Each level's grade.test.ts uses it.
-import { beforeAll, inject, test } from 'vitest';
+import { afterAll, beforeAll, inject, test } from 'vitest';
 import { findLevel, spoken } from '../levels.ts';
 import { cgroupsAbove } from './cgroups.ts';
 import { departureOf, isUntrue } from './departures.ts';
@@ -10,7 +10,7 @@ import { ID_RANGE, type IdRange, type OrdinaryUser, ownerOf } from './ordinary-u
 import { pickNumber } from './random.ts';
 import { type Run, runOn } from './run.ts';
 import type { Scenario } from './scenario.ts';
-import { openTestbed } from './testbed.ts';
+import { openTestbed, type Testbed } from './testbed.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -54,6 +54,8 @@ export type PlannedRun = { scenario: Scenario; run?: Run };
 
 /** At most this many testbeds at a time. */
 const CONCURRENT = 3;
+/** No level needs fewer. */
+const OPENED_AHEAD = 2;
 /** Milliseconds for all scenarios of a level: each has a limit of its own, this one is for faults of ours. */
 const PATIENCE = 1_200_000;
 
@@ -176,15 +178,25 @@ const drawn: OrdinaryUser = {
 
 const somebody = (file: string): OrdinaryUser => ({ ...drawn, uid: ownerOf(file, drawn.uid) });
 
-/** Runs what the graders have planned, before the first check. */
+/** Runs what the graders have planned, before the first check. The first testbeds are opened while graders are loaded. */
 export function runPlanned(): void {
+  const file = inject('file');
+  const opened = Array.from({ length: OPENED_AHEAD }, () => openTestbed([file]));
+  // Whoever takes one is told what went wrong with it.
+  for (const testbed of opened) testbed.catch(() => {});
   beforeAll(async () => {
     const hosts = Object.values(Object.groupBy(topLevel(), ({ host }, index) => host ?? `alone ${index}`));
     const worker = async (): Promise<void> => {
-      for (let host = hosts.shift(); host !== undefined; host = hosts.shift()) await runOnOneHost(host);
+      for (let host = hosts.shift(); host !== undefined; host = hosts.shift()) {
+        await using testbed = await (opened.shift() ?? openTestbed([file]));
+        await runOnOneHost(testbed, file, host);
+      }
     };
     await Promise.all(Array.from({ length: CONCURRENT }, worker));
   }, PATIENCE);
+  afterAll(async () => {
+    for (const testbed of opened) await (await testbed.catch(() => null))?.close();
+  });
 }
 
 /** The scenarios that are not run within another one. */
@@ -193,9 +205,7 @@ function topLevel(): Scenario[] {
   return [...planned.keys()].filter((scenario) => !inner.has(scenario));
 }
 
-async function runOnOneHost(scenarios: readonly Scenario[]): Promise<void> {
-  const file = inject('file');
-  await using testbed = await openTestbed([file]);
+async function runOnOneHost(testbed: Testbed, file: string, scenarios: readonly Scenario[]): Promise<void> {
   const keep = (run: Run): void => {
     plan(run.scenario).run = run;
     hung ||= run.timedOut;

@@ -65,7 +65,7 @@ export async function runGrader({
       fsModuleCachePath: cache,
       include: ['workshop/grading/graders.test.ts'],
       watch: false,
-      pool: 'forks',
+      pool: 'threads',
       isolate: false,
       fileParallelism: false,
       reporters: [collect],
