@@ -1,4 +1,5 @@
-// What containers of ours have left on this machine: processes, mounts, cgroups and directories.
+// What containers of ours have left on this machine: processes, mounts, cgroups, directories and a network.
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { cgroupHierarchies } from './grading/cgroup-mounts.ts';
@@ -18,7 +19,23 @@ export type Leftovers = {
   cgroups: string[];
   /** Directories of containers. */
   directories: string[];
+  network: LeftNetwork | null;
 };
+
+/** What bonus-network makes on the host: a bridge, with the host's ends of pairs in it, and a table of rules. */
+export type LeftNetwork = {
+  /** Interfaces, the bridge at last. */
+  interfaces: string[];
+  /** Whether there are its rules. */
+  rules: boolean;
+  /** Whether the host did not hand packets on before it. */
+  forwardingWasOff: boolean;
+};
+
+/** The names of the bridge and of the table, as bonus-network has them. */
+export const NETWORK = 'boxwright';
+/** What bonus-network writes down as the alias of its bridge. */
+const FORWARDING_WAS_OFF = 'forwarding-was-off';
 
 /** Looks for what is left. Containers that still run count, too. */
 export function findLeftovers(): Leftovers {
@@ -40,7 +57,18 @@ export function findLeftovers(): Leftovers {
       .sort((one, other) => other.length - one.length),
     cgroups,
     directories: names(containers).map((name) => path.join(containers, name)),
+    network: findNetwork(),
   };
+}
+
+function findNetwork(): LeftNetwork | null {
+  const bridge = `/sys/class/net/${NETWORK}`;
+  const isBridge = fs.existsSync(`${bridge}/bridge`);
+  const ports = isBridge ? names(`${bridge}/brif`) : [];
+  const rules = spawnSync('nft', ['list', 'table', 'ip', NETWORK], { stdio: 'ignore' }).status === 0;
+  if (!isBridge && !rules) return null;
+  const forwardingWasOff = isBridge && read(`${bridge}/ifalias`).trim() === FORWARDING_WAS_OFF;
+  return { interfaces: [...ports, ...(isBridge ? [NETWORK] : [])], rules, forwardingWasOff };
 }
 
 /** Whether a process has its root or its working directory below the folder; those of a testbed are not on this host. */

@@ -1,19 +1,22 @@
 // npm run clean: removes every container of ours from this machine, with its processes, mounts and cgroups.
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MNT_DETACH, umount2, UMOUNT_NOFOLLOW } from '../../linux/mount.ts';
 import { sweepTestbeds } from '../grading/testbed.ts';
-import { findLeftovers, type Leftovers } from '../leftovers.ts';
+import { findLeftovers, type Leftovers, NETWORK } from '../leftovers.ts';
 import { becomeRoot, command, exitStatus, options, UsageError } from './command.ts';
 
 const help = `Usage: npm run clean [-- options]
 
 Removes all containers that were made on this machine, also those that still
-run: their processes, mounts, cgroups and directories; and what killed checks
-left. Images stay, and so does everything that is not ours.
+run: their processes, mounts, cgroups, directories and network; and what killed
+checks left. Images stay, and so does everything that is not ours.
 
   --dry-run   only say what would be removed
 `;
+
+const forwarding = '/proc/sys/net/ipv4/ip_forward';
 
 /** Seconds in which a killed process has ended and a cgroup is empty. */
 const PATIENCE = 10;
@@ -32,6 +35,9 @@ async function main(argv: string[]): Promise<number> {
     ...found.mounts.map((mountPoint) => `mount on ${mountPoint}`),
     ...found.cgroups.map((directory) => `cgroup ${directory}`),
     ...found.directories.map((directory) => `directory ${directory}`),
+    ...(found.network?.interfaces ?? []).map((name) => `network interface ${name}`),
+    ...(found.network?.rules ? [`nft table ip ${NETWORK}`] : []),
+    ...(found.network?.forwardingWasOff ? [`${forwarding} = 1, which was 0`] : []),
   ];
   for (const line of lines) process.stdout.write(`${line}\n`);
   if (values['dry-run']) {
@@ -47,7 +53,7 @@ async function main(argv: string[]): Promise<number> {
 }
 
 /** @throws Error naming what cannot be removed */
-async function remove({ processes, mounts, cgroups, directories }: Leftovers): Promise<void> {
+async function remove({ processes, mounts, cgroups, directories, network }: Leftovers): Promise<void> {
   for (const { pid } of processes) kill(pid);
   // Detached: a process that has just been killed may hold it for a moment. Several may lie on one mount point.
   for (const mountPoint of mounts) umount2(mountPoint, MNT_DETACH | UMOUNT_NOFOLLOW);
@@ -62,6 +68,15 @@ async function remove({ processes, mounts, cgroups, directories }: Leftovers): P
   if (still.length > 0)
     throw new Error(`these are still mounted, so nothing below them is deleted: ${still.join(', ')}`);
   for (const directory of directories) fs.rmSync(directory, { recursive: true });
+  if (network?.forwardingWasOff) fs.writeFileSync(forwarding, '0');
+  for (const name of network?.interfaces ?? []) run('ip', 'link', 'delete', name);
+  if (network?.rules) run('nft', 'delete', 'table', 'ip', NETWORK);
+}
+
+/** @throws Error with what the program said */
+function run(program: string, ...words: string[]): void {
+  const { status, stderr, error } = spawnSync(program, words, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${[program, ...words].join(' ')}: ${error?.message ?? stderr.trim()}`);
 }
 
 function kill(pid: number): void {
