@@ -86,7 +86,8 @@ test('from the host, every solution passes', async () => {
   const result = await run('npm', 'run', '--silent', 'check', '--', '--all', '--solution', '--json');
   expect(result.exitCode, result.all).toBe(0);
   const graded = JSON.parse(result.stdout) as { level: string; passed: boolean; cgroup: string }[];
-  expect(graded.map(({ level }) => level)).toEqual(fs.readdirSync(path.join(project, 'levels')).sort());
+  const numbered = fs.readdirSync(path.join(project, 'levels')).filter((name) => /^\d\d-/.test(name));
+  expect(graded.map(({ level }) => level)).toEqual(numbered.sort());
   expect(graded.every(({ passed, cgroup }) => passed && cgroup === 'v2')).toBe(true);
   expect(result.stderr.split('\n')[0]).toBe('In the virtual machine:');
 });
