@@ -14,6 +14,7 @@ describe('the options of box.ts', () => {
       imageDir: path.join(dataDirectory(), 'images'),
       containerDir: path.join(dataDirectory(), 'containers'),
       env: { PATH: '/here/bin', TERM: 'dumb', COLOR: 'blue' },
+      typedEnv: {},
       cpuShares: null,
       memory: null,
       memorySwap: null,
