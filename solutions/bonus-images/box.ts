@@ -196,7 +196,8 @@ function unpackAsRoot(archive: number, directory: string): never {
 /** What a layer says is deleted, in the words of overlay. */
 function whiteOut(marker: string): void {
   const directory = path.dirname(marker);
-  fs.mkdirSync(directory, { recursive: true });
+  // It may be named nowhere in the layer. Then it takes its mode from here.
+  fs.mkdirSync(directory, { recursive: true, mode: 0o755 });
   if (path.basename(marker) === '.wh..wh..opq') {
     // Nothing that lower layers have in this directory is shown.
     linux.setxattr(directory, 'trusted.overlay.opaque', 'y');
@@ -218,11 +219,9 @@ class ContainerDirectory {
     fs.mkdirSync(containerDir, { recursive: true });
     const directory = fs.mkdtempSync(path.join(containerDir, 'box-'));
     this.id = path.basename(directory);
-    [this.#upper, this.#work, this.root] = ['upper', 'work', 'root'].map((name) => path.join(directory, name)) as [
-      string,
-      string,
-      string,
-    ];
+    this.root = path.join(directory, 'root');
+    this.#upper = path.join(directory, 'upper');
+    this.#work = path.join(directory, 'work');
     for (const made of [this.#upper, this.#work, this.root]) fs.mkdirSync(made);
     // `/` takes its mode from here, and the umask may have left everybody but root outside.
     fs.chmodSync(this.#upper, 0o755);
@@ -269,7 +268,8 @@ class Runtime {
     const directory = new ContainerDirectory(options.containerDir);
     const cgroups = new Cgroups(directory.id);
     try {
-      cgroups.limit(options.cpuShares, limits);
+      if (options.cpuShares !== null) cgroups.limitCpu(options.cpuShares);
+      if (limits !== null) cgroups.limitMemory(limits);
     } catch (error) {
       cgroups.remove();
       throw error;
@@ -379,65 +379,76 @@ function becomeUser({ uid, gid, groups }: Account): void {
   linux.setuid(uid);
 }
 
-/** The container's cgroup for each controller: one directory on v2, two on v1. */
+/** A container's cgroup for one controller. */
+class Cgroup {
+  readonly version: 1 | 2;
+  readonly directory: string;
+
+  /** Makes it, below one that is the parent of all of ours. */
+  constructor(controller: 'cpu' | 'memory', id: string) {
+    const { version, mountPoint } = findController(controller);
+    const parent = path.join(mountPoint, 'boxwright');
+    fs.mkdirSync(parent, { recursive: true });
+    // v2: a cgroup has the controllers that the one above hands down to it. So they are handed down from the top.
+    for (const above of version === 2 ? [mountPoint, parent] : []) {
+      fs.writeFileSync(path.join(above, 'cgroup.subtree_control'), `+${controller}`);
+    }
+    this.version = version;
+    this.directory = path.join(parent, id);
+    fs.mkdirSync(this.directory, { recursive: true });
+  }
+
+  write(file: string, value: string): void {
+    fs.writeFileSync(path.join(this.directory, file), value);
+  }
+}
+
+/** The container's cgroups: one directory on v2, two on v1. */
 class Cgroups {
   readonly #cpu: Cgroup;
   readonly #memory: Cgroup;
+  /** Each once. */
+  readonly #directories: Set<string>;
 
   constructor(id: string) {
-    this.#cpu = makeCgroup('cpu', id);
-    this.#memory = makeCgroup('memory', id);
+    this.#cpu = new Cgroup('cpu', id);
+    this.#memory = new Cgroup('memory', id);
+    this.#directories = new Set([this.#cpu.directory, this.#memory.directory]);
   }
 
-  limit(cpuShares: number | null, memory: MemoryLimits | null): void {
-    if (cpuShares !== null) limitCpu(this.#cpu, cpuShares);
-    if (memory !== null) limitMemory(this.#memory, memory);
+  /** Sets the container's share of the CPU. */
+  limitCpu(cpuShares: number): void {
+    if (this.#cpu.version === 1) this.#cpu.write('cpu.shares', String(cpuShares));
+    else this.#cpu.write('cpu.weight', String(weightOf(cpuShares)));
   }
 
-  /** Moves this process, and what it starts from now on. */
+  /** Sets how much memory it may use. The file for swap is missing where the kernel does not count it. */
+  limitMemory({ memory, total }: MemoryLimits): void {
+    const { version, directory } = this.#memory;
+    const swapLimit = version === 1 ? 'memory.memsw.limit_in_bytes' : 'memory.swap.max';
+    this.#memory.write(version === 1 ? 'memory.limit_in_bytes' : 'memory.max', String(memory));
+    if (!fs.existsSync(path.join(directory, swapLimit))) return;
+    // v1 limits the sum, v2 swap alone; and each has a word of its own for no limit.
+    if (version === 1) this.#memory.write(swapLimit, total === Infinity ? '-1' : String(total));
+    else this.#memory.write(swapLimit, total === Infinity ? 'max' : String(total - memory));
+  }
+
+  /** Moves this process, and what it starts from now on. 0 means whoever writes it. */
   join(): void {
-    // 0 means whoever writes it: the child's pid is another one outside.
-    for (const cgroup of this.#directories()) writeTo(cgroup, 'cgroup.procs', '0');
+    for (const directory of this.#directories) fs.writeFileSync(path.join(directory, 'cgroup.procs'), '0');
   }
 
+  /** Whether the kernel has killed a process of the container because its memory was used up. */
   ranOutOfMemory(): boolean {
-    return ranOutOfMemory(this.#memory);
+    const file = this.#memory.version === 1 ? 'memory.oom_control' : 'memory.events';
+    const text = fs.readFileSync(path.join(this.#memory.directory, file), 'utf8');
+    const [, kills] = /^oom_kill (\d+)$/m.exec(text) ?? [];
+    return kills !== undefined && kills !== '0';
   }
 
   remove(): void {
-    for (const cgroup of this.#directories()) fs.rmdirSync(cgroup);
+    for (const directory of this.#directories) fs.rmdirSync(directory);
   }
-
-  /** Each once. */
-  #directories(): Set<string> {
-    return new Set([this.#cpu.directory, this.#memory.directory]);
-  }
-}
-
-type Cgroup = { version: 1 | 2; directory: string };
-
-/** Makes the container's cgroup for a controller, below one that is the parent of all of ours. */
-function makeCgroup(controller: 'cpu' | 'memory', id: string): Cgroup {
-  const { version, mountPoint } = findController(controller);
-  const parent = path.join(mountPoint, 'boxwright');
-  fs.mkdirSync(parent, { recursive: true });
-  // v2: a cgroup has the controllers that the one above hands down to it. So they are handed down from the top.
-  if (version === 2) {
-    for (const above of [mountPoint, parent]) writeTo(above, 'cgroup.subtree_control', `+${controller}`);
-  }
-  const directory = path.join(parent, id);
-  fs.mkdirSync(directory, { recursive: true });
-  return { version, directory };
-}
-
-function writeTo(cgroup: string, file: string, value: string): void {
-  fs.writeFileSync(path.join(cgroup, file), value);
-}
-
-/** Sets the container's share of the CPU. */
-function limitCpu({ version, directory }: Cgroup, cpuShares: number): void {
-  if (version === 1) writeTo(directory, 'cpu.shares', String(cpuShares));
-  else writeTo(directory, 'cpu.weight', String(weightOf(cpuShares)));
 }
 
 /**
@@ -475,24 +486,6 @@ function bytesOf(option: string, typed: string): number {
   const [, digits, unit = ''] = /^(\d+)([bkmg]?)$/i.exec(typed) ?? [];
   if (digits === undefined) throw new Error(`${option} takes a number of bytes, or one with k, m or g: not "${typed}"`);
   return Number(digits) * units[unit.toLowerCase()]!;
-}
-
-/** Sets the container's limits. The file for swap is missing where the kernel does not count it. */
-function limitMemory({ version, directory }: Cgroup, { memory, total }: MemoryLimits): void {
-  const limit = version === 1 ? 'memory.limit_in_bytes' : 'memory.max';
-  const swapLimit = version === 1 ? 'memory.memsw.limit_in_bytes' : 'memory.swap.max';
-  writeTo(directory, limit, String(memory));
-  if (!fs.existsSync(path.join(directory, swapLimit))) return;
-  // v1 limits the sum, v2 swap alone; and each has a word of its own for no limit.
-  if (version === 1) writeTo(directory, swapLimit, total === Infinity ? '-1' : String(total));
-  else writeTo(directory, swapLimit, total === Infinity ? 'max' : String(total - memory));
-}
-
-/** Whether the kernel has killed a process of the container because its memory was used up. */
-function ranOutOfMemory({ version, directory }: Cgroup): boolean {
-  const file = version === 1 ? 'memory.oom_control' : 'memory.events';
-  const [, kills] = /^oom_kill (\d+)$/m.exec(fs.readFileSync(path.join(directory, file), 'utf8')) ?? [];
-  return kills !== undefined && kills !== '0';
 }
 
 /** Makes the mount at `root` the root of this mount namespace, and lets go of the old one. */

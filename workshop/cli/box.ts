@@ -51,7 +51,7 @@ async function main(argv: string[]): Promise<number> {
   // Ctrl-C is for what runs in the testbed; we only wait for it to end.
   process.on('SIGINT', () => {});
   process.on('SIGQUIT', () => {});
-  const { become, home, prompt } = starterOn(testbed, level, file);
+  const { become, home, prompt } = await starterOn(testbed, level, file);
   const program = testbed.start([...become, ...words], {
     cwd: home,
     env: {

@@ -19,11 +19,11 @@ export type Layer = { archive: Buffer; stored: Buffer; mediaType: string };
 /** A document or layer, by its digest. */
 export type Blob = { digest: string; content: Buffer };
 
-/** An image in a layout: its index, and all that this leads to. */
-export type Layout = { index: object; blobs: Blob[] };
+/** An image in a layout: its index, and all that this leads to; of one image first the manifest, then the config. */
+export type Layout = { index: { schemaVersion: 2; manifests: object[] }; blobs: [Blob, ...Blob[]] };
 
 /** Files of a testbed's host, as a scenario has them. */
-type Files = Record<string, { text: string | Uint8Array; mode: number }>;
+export type Files = Record<string, { text: string | Uint8Array; mode: number }>;
 
 const oci = 'application/vnd.oci.image';
 /** What Go calls the architectures of Node. */
@@ -73,7 +73,7 @@ function manifestOf(layers: readonly Layer[], config: ImageConfig, architecture?
 /** An image as a layout. */
 export function layoutOf(layers: readonly Layer[], config: ImageConfig): Layout {
   const blobs = manifestOf(layers, config);
-  const index = { schemaVersion: 2, manifests: [described(blobs[0], `${oci}.manifest.v1+json`)] };
+  const index: Layout['index'] = { schemaVersion: 2, manifests: [described(blobs[0], `${oci}.manifest.v1+json`)] };
   return { index, blobs };
 }
 
@@ -90,7 +90,7 @@ export function layoutForTwo(layers: readonly Layer[], foreign: readonly Layer[]
       { ...described(own[0], `${oci}.manifest.v1+json`), ...platform(ownArchitecture) },
     ],
   });
-  const index = { schemaVersion: 2, manifests: [described(inner, `${oci}.index.v1+json`)] };
+  const index: Layout['index'] = { schemaVersion: 2, manifests: [described(inner, `${oci}.index.v1+json`)] };
   return { index, blobs: [inner, ...own, ...other] };
 }
 
@@ -109,20 +109,29 @@ export function layoutFiles(name: string, { index, blobs }: Layout): Files {
   };
 }
 
-/** An image as `docker save` writes it, in the folder of images. */
-export function savedFiles(name: string, layers: readonly Layer[], config: ImageConfig): Files {
+/**
+ * An image as `docker save` writes it, in the folder of images.
+ *
+ * @param exchanged archives that stand in the place of layers, by the layers' digests
+ */
+export function savedFiles(
+  name: string,
+  layers: readonly Layer[],
+  config: ImageConfig,
+  exchanged: ReadonlyMap<string, Buffer> = new Map(),
+): Files {
   const configBlob = configOf(layers, config);
   const hex = (digest: string): string => digest.slice('sha256:'.length);
   const names = layers.map(({ archive }) => `${hex(digestOf(archive))}/layer.tar`);
   const file = (path: string, content: string | Buffer): ArchiveEntry => ({ kind: 'file', path, mode: 0o644, content });
   const manifest = [{ Config: `${hex(configBlob.digest)}.json`, RepoTags: [`${name}:latest`], Layers: names }];
-  const archive = writeArchive(
+  const whole = writeArchive(
     [
       file(`${hex(configBlob.digest)}.json`, configBlob.content),
       file('manifest.json', JSON.stringify(manifest)),
-      ...layers.map((layer, index) => file(names[index]!, layer.archive)),
+      ...layers.map(({ archive }, index) => file(names[index]!, exchanged.get(digestOf(archive)) ?? archive)),
     ],
     new Date(0),
   );
-  return { [`${dataDirectory()}/images/${name}.tar`]: { text: archive, mode: 0o644 } };
+  return { [`${dataDirectory()}/images/${name}.tar`]: { text: whole, mode: 0o644 } };
 }
