@@ -106,7 +106,7 @@ export function exampleImages({ word, ids: { uid, gid, otherGid } }: Choices) {
     return { name, files: savedFiles(name, ...rest) };
   };
 
-  // The image of an application: says what is to run, and is there for another machine, too.
+  // The image of an application: says what is to run.
   const lastWord = word('hold');
   const appConfig = {
     Env: ['PATH=/opt/bin:/bin:/usr/bin', `GREETING=a=${word('b')} c`, 'CHANGED=by-the-image'],
@@ -115,11 +115,6 @@ export function exampleImages({ word, ids: { uid, gid, otherGid } }: Choices) {
     WorkingDir: `/srv/${word('work')}`,
     User: user,
   } satisfies ImageConfig;
-  const foreign = layerOf([
-    directory('opt'),
-    directory('opt/bin'),
-    file('opt/bin/start', '#!/bin/sh\necho foreign\n', { mode: 0o755 }),
-  ]);
 
   // Images of which one part is another than its digest says.
   const intact = layoutOf([base, second], {});
@@ -139,7 +134,9 @@ export function exampleImages({ word, ids: { uid, gid, otherGid } }: Choices) {
   return {
     facts: { user, uid, gid, otherGid, releases, appConfig, lastWord, escapes },
     layered: inLayout('layered', layoutOf(layers, {})),
-    app: inLayout('app', layoutForTwo([base, second, fourth], [base, foreign], appConfig)),
+    app: inLayout('app', layoutOf([base, second, fourth], appConfig)),
+    // For this machine and for another one.
+    two: inLayout('two', layoutForTwo([base, layerOf(small('own'))], [base, layerOf(small('foreign'))], {})),
     saved: saved('saved', layers, { Entrypoint: ['env', 'SAVED=yes'] }),
     changedSave: saved('changed-save', [base, claimed], {}, new Map([[digestOf(claimed.archive), other.archive]])),
     tampered: {
