@@ -228,7 +228,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'archive-of-archives',
     checks: ['images.10'],
-    line: [/manifest\.json/, /open\(name.*\{$/],
+    line: [/\bopen\(name.*\{$/, /manifest\.json/],
     why: 'What docker save writes is no root. It is an archive with archives in it, one for each layer, and a manifest.json that says which.',
     shows: (run) => run.exitCode === 127 || findCall(run, 'mount', ({ errno }) => errno === 'ENOENT') !== undefined,
   },
