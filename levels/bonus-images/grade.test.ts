@@ -17,7 +17,7 @@ const images = exampleImages({
   word: (of) => `${of}-${randomWord()}`,
   ids: { uid: pickNumber(2001, 20_000), gid: pickNumber(20_001, 40_000), otherGid: pickNumber(40_001, 60_000) },
 });
-const { uid, gid, otherGid, releases, appConfig, lastWord, escapes } = images.facts;
+const { user, uid, gid, otherGid, releases, appConfig, lastWord, escapes } = images.facts;
 
 /** What is to be seen in an image of these layers. */
 const looks = {
@@ -32,6 +32,7 @@ const looks = {
   'for all': 'stat -c %a /opt/for-all',
   'set-uid': 'stat -c %a:%u:%g /opt/set-uid',
   'set-gid': 'stat -c %a:%u:%g /opt/set-gid',
+  'set-gid directory': 'stat -c %a /opt/set-gid-directory',
   absolute: 'readlink /opt/absolute',
   saved: 'echo $SAVED',
 };
@@ -223,6 +224,7 @@ check('images.4', 'links, owners and modes are as in the layer, and device nodes
       'for all': '666',
       'set-uid': `4755:${uid}:${gid}`,
       'set-gid': `2755:0:${gid}`,
+      'set-gid directory': '2755',
     });
   },
 });
@@ -351,6 +353,10 @@ check('images.9', "it runs in the image's WorkingDir, as the image's User", {
           at: findCall(one, 'setuid'),
           seenIn: one,
         };
+      }
+      const home = variableOf(one, 'HOME');
+      if (one === run && home !== `/home/${user}`) {
+        return { expected: `HOME=/home/${user}, as its /etc/passwd says`, actual: `HOME is ${home}`, seenIn: one };
       }
       const where = /^in=(\S*)/m.exec(one.stdout)?.[1];
       if (where === appConfig.WorkingDir) continue;

@@ -26,7 +26,7 @@ export type Choices = {
 /** An image in the folder of images, with its files. */
 export type ExampleImage = { name: string; files: Files };
 
-const directory = (path: string): ArchiveEntry => ({ kind: 'directory', path, mode: 0o755 });
+const directory = (path: string, mode = 0o755): ArchiveEntry => ({ kind: 'directory', path, mode });
 const file = (
   path: string,
   content: string,
@@ -71,6 +71,7 @@ export function exampleImages({ word, ids: { uid, gid, otherGid } }: Choices) {
     file('opt/for-all', 'x\n', { mode: 0o666 }),
     file('opt/set-uid', 'x\n', { mode: 0o4755, uid, gid }),
     file('opt/set-gid', 'x\n', { mode: 0o2755, gid }),
+    directory('opt/set-gid-directory', 0o2755),
     { kind: 'symlink', path: 'opt/absolute', target: '/opt/only-second' },
     { kind: 'character-device', path: 'opt/device', mode: 0o666, major: 1, minor: 3 },
     directory('data'),

@@ -135,7 +135,7 @@ function unpack(archive: number, directory: string): void {
     },
   });
   // TODO 4: the umask takes from the modes of files (linux.umask). And tar gives files their owner last, by which they
-  // lose their set-user-ID and set-group-ID bits (0o6000): give them back.
+  // lose their set-user-ID and set-group-ID bits (0o6000). New directories never have them. Give them back.
   for (const piece of piecesOf(archive)) unpacker.write(piece);
   unpacker.end();
   fs.closeSync(archive);
@@ -247,7 +247,7 @@ class Runtime {
     // PID 1 takes its container with it when it ends. This makes it end when the runtime does, however that happens. The
     // kernel forgets it when the user changes, so it stands after that.
     linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL);
-    become(command, env);
+    become(command, { HOME: who?.home ?? '/root', ...env });
   }
 }
 
@@ -263,12 +263,12 @@ function commandOf({ config }: Image, typed: string[]): string[] {
 
 /** The command's environment: the image's, in which the user may set variables, and nothing of the host's. */
 function environmentOf({ config }: Image, { env, typedEnv }: BoxOptions): Record<string, string> {
-  // TODO 8: with a config: PATH and HOME as most programs want them, then Env ("NAME=VALUE"), then typedEnv.
+  // TODO 8: with a config: a PATH as most programs want it, then Env ("NAME=VALUE"), then typedEnv.
   return env;
 }
 
 /** Whom the command runs as. */
-type Account = { uid: number; gid: number; groups: number[] };
+type Account = { uid: number; gid: number; groups: number[]; home: string };
 
 /** The largest id: one more means "leave it as it is" to the kernel. */
 const MAX_ID = 0xffff_fffe;
@@ -276,14 +276,14 @@ const MAX_ID = 0xffff_fffe;
 /** `1000:100` or `1000`: then the group has the same number. Numbers only, for a container may have no /etc/passwd. */
 function accountOf(user: string): Account {
   const [, uid, gid = uid] = /^(\d+)(?::(\d+))?$/.exec(user) ?? [];
-  const account = { uid: Number(uid), gid: Number(gid), groups: [] };
+  const account = { uid: Number(uid), gid: Number(gid), groups: [], home: '/' };
   if (uid !== undefined && account.uid <= MAX_ID && account.gid <= MAX_ID) return account;
   throw new Error(`--user takes numbers, uid or uid:gid, up to ${MAX_ID}: not "${user}"`);
 }
 
 /** Whom the image means by its `User`: name or number, and perhaps a group. Called in the container's root. */
 function accountIn(user: string): Account {
-  // TODO 9: look up uid and gid in /etc/passwd (NAME:x:UID:GID:…). In /etc/group (NAME:x:GID:MEMBER,MEMBER) are the
+  // TODO 9: look up uid, gid and home in /etc/passwd (NAME:x:UID:GID:REAL NAME:HOME:SHELL). In /etc/group (NAME:x:GID:MEMBER,MEMBER) are the
   // numbers of a group after the colon, and, where there is none, the other groups that have this user for a member.
   throw new Error(`the image has no user "${user}"`);
 }

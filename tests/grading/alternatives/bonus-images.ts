@@ -250,7 +250,7 @@ class Runtime {
     // PID 1 takes its container with it when it ends. This makes it end when the runtime does, however that happens. The
     // kernel forgets it when the user changes, so it stands after that.
     linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL);
-    become(command, env);
+    become(command, { HOME: who?.home ?? '/root', ...env });
   }
 }
 
@@ -274,11 +274,11 @@ function environmentOf({ config }: Image, { env, typedEnv }: BoxOptions): Record
     return [name!, entry.slice(name!.length + 1)] as const;
   });
   const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-  return { PATH: path, HOME: '/root', ...Object.fromEntries(variables), ...typedEnv };
+  return { PATH: path, ...Object.fromEntries(variables), ...typedEnv };
 }
 
 /** Whom the command runs as. */
-type Account = { uid: number; gid: number; groups: number[] };
+type Account = { uid: number; gid: number; groups: number[]; home: string };
 
 /** The largest id: one more means "leave it as it is" to the kernel. */
 const MAX_ID = 0xffff_fffe;
@@ -286,7 +286,7 @@ const MAX_ID = 0xffff_fffe;
 /** `1000:100` or `1000`: then the group has the same number. Numbers only, for a container may have no /etc/passwd. */
 function accountOf(user: string): Account {
   const [, uid, gid = uid] = /^(\d+)(?::(\d+))?$/.exec(user) ?? [];
-  const account = { uid: Number(uid), gid: Number(gid), groups: [] };
+  const account = { uid: Number(uid), gid: Number(gid), groups: [], home: '/' };
   if (uid !== undefined && account.uid <= MAX_ID && account.gid <= MAX_ID) return account;
   throw new Error(`--user takes numbers, uid or uid:gid, up to ${MAX_ID}: not "${user}"`);
 }
@@ -301,7 +301,8 @@ function accountIn(user: string): Account {
   const gid = group === undefined ? (found?.[3] ?? '0') : (groups.find((line) => line[0] === group)?.[2] ?? group);
   if (!/^\d+$/.test(uid) || !/^\d+$/.test(gid)) throw new Error(`the image has no user "${user}"`);
   const member = groups.filter((line) => group === undefined && line[3]?.split(',').includes(found?.[0] ?? ''));
-  return { uid: Number(uid), gid: Number(gid), groups: member.map((line) => Number(line[2])) };
+  const numbers = member.map((line) => Number(line[2]));
+  return { uid: Number(uid), gid: Number(gid), groups: numbers, home: found?.[5] ?? '/' };
 }
 
 /** The lines of a file such as passwd(5), each with its fields. */
