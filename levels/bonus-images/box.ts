@@ -64,11 +64,9 @@ class ImageStore {
 
   /** What was in the archive of this name. */
   #takenApart(name: string): string {
-    return this.#once(path.join(name, 'content'), (unfinished) => {
-      const archive = this.#path(`${name}.tar`);
-      if (!fs.existsSync(archive)) throw new Error(`there is no image "${name}" in ${this.folder}`);
-      unpack(fs.openSync(archive, 'r'), unfinished);
-    });
+    const archive = this.#path(`${name}.tar`);
+    if (!fs.existsSync(archive)) throw new Error(`there is no image "${name}" in ${this.folder}`);
+    return this.#once(path.join(name, 'content'), (unfinished) => unpack(fs.openSync(archive, 'r'), unfinished));
   }
 
   /** A directory that is complete as soon as it is there: it gets its name when `fill` is done. */
@@ -283,8 +281,9 @@ function accountOf(user: string): Account {
 
 /** Whom the image means by its `User`: name or number, and perhaps a group. Called in the container's root. */
 function accountIn(user: string): Account {
-  // TODO 9: look up uid, gid and home in /etc/passwd (NAME:x:UID:GID:REAL NAME:HOME:SHELL). In /etc/group (NAME:x:GID:MEMBER,MEMBER) are the
-  // numbers of a group after the colon, and, where there is none, the other groups that have this user for a member.
+  // TODO 9: look up uid, gid and home in /etc/passwd (NAME:x:UID:GID:REAL NAME:HOME:SHELL). In /etc/group
+  // (NAME:x:GID:MEMBER,MEMBER) are the numbers of a group after the colon, and, where there is none, the other groups
+  // that have this user for a member.
   throw new Error(`the image has no user "${user}"`);
 }
 

@@ -71,16 +71,16 @@ class ImageStore {
 
   #json<Document>(file: string, digest: string): Document {
     const descriptor = openVerified(this.#path(file), digest);
-    return JSON.parse(Buffer.concat([...piecesOf(descriptor)]).toString());
+    const text = Buffer.concat([...piecesOf(descriptor)]).toString();
+    fs.closeSync(descriptor);
+    return JSON.parse(text);
   }
 
   /** What was in the archive of this name. */
   #takenApart(name: string): string {
-    return this.#once(path.join(name, 'content'), (unfinished) => {
-      const archive = this.#path(`${name}.tar`);
-      if (!fs.existsSync(archive)) throw new Error(`there is no image "${name}" in ${this.folder}`);
-      unpack(fs.openSync(archive, 'r'), unfinished);
-    });
+    const archive = this.#path(`${name}.tar`);
+    if (!fs.existsSync(archive)) throw new Error(`there is no image "${name}" in ${this.folder}`);
+    return this.#once(path.join(name, 'content'), (unfinished) => unpack(fs.openSync(archive, 'r'), unfinished));
   }
 
   /** A directory that is complete as soon as it is there: it gets its name when `fill` is done. */
