@@ -208,7 +208,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'environment-of-the-host',
     checks: ['images.8'],
-    line: [/\.\.\.env\b/, /process\.env/],
+    line: [/\{ \.\.\.(process\.)?env\b/, /process\.env/],
     why: 'The variables of the host are about the host: its paths, its settings, at times its passwords. An image brings its own.',
     shows: (_run, { expected }) => expected === "no variable of the host's",
   },
