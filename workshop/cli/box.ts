@@ -32,8 +32,8 @@ run   starts your box.ts. What it does to the machine stays in a testbed, a
       Root starts it, and for bonus-rootless an ordinary user.
 host  opens a shell on such a disposable host, or runs a script there. "box run"
       is your program there, as often as you like on the same host.
-pull  fetches an image from a registry, for bonus-images: HOST[:PORT]/NAME[:TAG].
-      --as says what to call it here.
+pull  fetches an image from a registry, for bonus-images. It is named as docker
+      names it, HOST[:PORT]/NAME[:TAG]; --as says what to call it here.
 
   --solution    the reference solution in place of your box.ts
   --file PATH   a box.ts from anywhere
