@@ -118,3 +118,4 @@ export { chroot, pivot_root } from './root.ts';
 export { kill, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM } from './signal.ts';
 export { setgid, setgroups, setuid } from './user.ts';
 export { __WALL, type ExitStatus, waitpid, WCONTINUED, WNOHANG, WUNTRACED } from './wait.ts';
+export { setxattr, XATTR_CREATE, XATTR_REPLACE } from './xattr.ts';

@@ -21,6 +21,8 @@ export type BoxOptions = {
    * place already, so that execvp hands it over.
    */
   env: Record<string, string>;
+  /** Of these, what was given with `--env`. */
+  typedEnv: Record<string, string>;
   /** The container's share of the CPU beside others, as cgroup v1 counts it: 2 to 262144. */
   cpuShares: number | null;
   /** The most memory that the container may use, as it was typed: `64m`. */
@@ -29,7 +31,10 @@ export type BoxOptions = {
   memorySwap: string | null;
   /** Who the command runs as, as it was typed: `1000` or `1000:1000`. */
   user: string | null;
-  /** The command and its arguments, one entry each, as the user's shell split them. */
+  /**
+   * The command and its arguments, one entry each, as the user's shell split them. There is one, unless the program says
+   * that it may be missing.
+   */
   command: string[];
 };
 
@@ -71,12 +76,18 @@ const BAD_USAGE = 2;
 /** What cgroup v1 takes for cpu.shares. See cgroups(7). */
 const CPU_SHARES = { from: 2, to: 262_144 } as const;
 
+/** What a program understands besides. */
+export type BoxExtras = {
+  /** Whether a command may be left out, because an image may name one. */
+  commandMayBeMissing?: boolean;
+};
+
 /**
  * Reads the command line, calls `run`, and ends with the status that it returns. What `run` throws is printed with
  * the place in box.ts that it came from, and the status is 125.
  */
-export function box(run: (options: BoxOptions) => number): void {
-  const parsed = parse(process.argv.slice(2));
+export function box(run: (options: BoxOptions) => number, extras: BoxExtras = {}): void {
+  const parsed = parse(process.argv.slice(2), extras);
   if (parsed === null) return;
   const first = process.pid;
   become(parsed.env);
@@ -97,12 +108,13 @@ function become(env: Record<string, string>): void {
 }
 
 /** The options; null where there is nothing to run, and the exit status is set. */
-function parse(argv: string[]): BoxOptions | null {
+function parse(argv: string[], extras: BoxExtras): BoxOptions | null {
   try {
-    return parseRun(argv, process.env);
+    return parseRun(argv, process.env, extras);
   } catch (error) {
     if (error instanceof Asked) {
-      process.stdout.write(usage);
+      const mark = extras.commandMayBeMissing === true ? '[command] [arguments…]' : '<command> [arguments…]';
+      process.stdout.write(usage.replace('<command> [arguments…]', mark));
       return null;
     }
     process.stderr.write(`box.ts: ${(error as Error).message}\nSee: box.ts --help\n`);
@@ -119,7 +131,11 @@ class Asked extends Error {}
  * @param surroundings this program's own environment
  * @throws Error whose message is one sentence, without the stop, on what is wrong with them
  */
-export function parseRun(argv: readonly string[], surroundings: NodeJS.ProcessEnv): BoxOptions {
+export function parseRun(
+  argv: readonly string[],
+  surroundings: NodeJS.ProcessEnv,
+  { commandMayBeMissing = false }: BoxExtras = {},
+): BoxOptions {
   // The first word that is no option and no option's value ends our part of the line.
   const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
   const words = tokens.filter(({ kind }) => kind === 'positional' || kind === 'option-terminator');
@@ -136,7 +152,8 @@ export function parseRun(argv: readonly string[], surroundings: NodeJS.ProcessEn
   const end = first?.index ?? argv.length;
   const { values } = parseStrictly(argv.slice(0, end).toSpliced(verb.index, 1));
   const command = argv.slice(first?.kind === 'option-terminator' ? end + 1 : end);
-  if (command.length === 0) throw new Error('a command is missing: box.ts run [options] <command>');
+  if (command.length === 0 && !commandMayBeMissing)
+    throw new Error('a command is missing: box.ts run [options] <command>');
   const image = values.image ?? 'busybox';
   if (!/^[a-z0-9][a-z0-9._-]*$/.test(image)) {
     throw new Error(`"${image}" is no name for an image: small letters, digits, dots, dashes`);
@@ -146,6 +163,7 @@ export function parseRun(argv: readonly string[], surroundings: NodeJS.ProcessEn
     imageDir: path.resolve(values['image-dir'] ?? path.join(dataDirectory(), 'images')),
     containerDir: path.resolve(values['container-dir'] ?? path.join(dataDirectory(), 'containers')),
     env: environment(values.env, surroundings),
+    typedEnv: whereSet(Object.fromEntries(typedVariables(values.env ?? [], surroundings))),
     cpuShares: values['cpu-shares'] === undefined ? null : cpuShares(values['cpu-shares']),
     memory: values.memory ?? null,
     memorySwap: values['memory-swap'] ?? null,
@@ -180,20 +198,22 @@ function cpuShares(typed: string): number {
 /** The command's environment; `typed` as docker has it: NAME=VALUE, or NAME for what `surroundings` has. */
 function environment(typed: readonly string[] | undefined, surroundings: NodeJS.ProcessEnv): Record<string, string> {
   if (typed === undefined) return whereSet(surroundings);
-  const asHere = (name: string): [string, string | undefined] => [name, surroundings[name]];
-  const given = typed.map((word) => {
-    const [, name, value] = /^([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
-    if (name === undefined) throw new Error(`--env takes NAME=VALUE or NAME, not "${word}"`);
-    return value === undefined ? asHere(name) : ([name, value] as const);
-  });
   return whereSet(
     Object.fromEntries([
       ['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
       ['HOME', '/root'],
-      asHere('TERM'),
-      ...given,
+      ['TERM', surroundings['TERM']],
+      ...typedVariables(typed, surroundings),
     ]),
   );
+}
+
+function typedVariables(typed: readonly string[], surroundings: NodeJS.ProcessEnv): [string, string | undefined][] {
+  return typed.map((word) => {
+    const [, name, value] = /^([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
+    if (name === undefined) throw new Error(`--env takes NAME=VALUE or NAME, not "${word}"`);
+    return [name, value ?? surroundings[name]];
+  });
 }
 
 function whereSet(variables: NodeJS.ProcessEnv): Record<string, string> {

@@ -35,6 +35,8 @@ const meanings: Readonly<Record<string, string>> = {
   'mknod EEXIST': 'there is a file of that name already',
   'sethostname EINVAL': 'the name is longer than 64 bytes',
   'setgid EPERM': 'root has been given up already: setgid comes before setuid',
+  'setxattr EPERM': 'attributes of trusted are for root of the machine only',
+  'setxattr EOPNOTSUPP': 'this filesystem keeps no such attributes',
   'setgroups EPERM': 'root has been given up already: setgroups comes before setuid',
   'prctl EPERM': 'taking from the bounding set needs CAP_SETPCAP, which is gone after setuid',
   'capset EPERM': 'a set can only hold what was permitted before; what is inheritable also needs CAP_SETPCAP',

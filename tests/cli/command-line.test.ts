@@ -14,6 +14,7 @@ describe('the options of box.ts', () => {
       imageDir: path.join(dataDirectory(), 'images'),
       containerDir: path.join(dataDirectory(), 'containers'),
       env: { PATH: '/here/bin', TERM: 'dumb', COLOR: 'blue' },
+      typedEnv: {},
       cpuShares: null,
       memory: null,
       memorySwap: null,
@@ -62,7 +63,24 @@ describe('the options of box.ts', () => {
   });
 });
 
+describe('a command that may be missing', () => {
+  test('is asked for unless the program says that it may', () => {
+    expect(() => parse('run', '-i', 'app')).toThrow('a command is missing');
+    expect(parseRun(['run', '-i', 'app'], surroundings, { commandMayBeMissing: true })).toMatchObject({
+      image: 'app',
+      command: [],
+    });
+  });
+});
+
 describe('--env', () => {
+  test('is kept apart, too', () => {
+    expect(parse('run', '-e', 'A=1=2', '-e', 'COLOR', '-e', 'GONE', 'env').typedEnv).toEqual({
+      A: '1=2',
+      COLOR: 'blue',
+    });
+  });
+
   const small = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', TERM: 'dumb' };
   const env = (...words: string[]) => parse('run', ...words, 'env').env;
 

@@ -89,7 +89,7 @@ async function valuesInC(
   }
   const headers =
     'errno fcntl limits linux/capability linux/close_range linux/seccomp sched signal stddef stdint stdio sys/file sys/mman sys/mount sys/prctl sys/stat ' +
-    'sys/syscall sys/sysmacros sys/wait termios unistd';
+    'sys/syscall sys/sysmacros sys/wait sys/xattr termios unistd';
   const program = [
     '#define _GNU_SOURCE',
     ...headers.split(' ').map((name) => `#include <${name}.h>`),

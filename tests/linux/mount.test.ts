@@ -159,3 +159,16 @@ describe('mknod', () => {
     });
   });
 });
+
+describe('setxattr', () => {
+  test('gives a directory the attribute by which overlay hides what is below', async () => {
+    expect(await valuesOf('mount', ['setxattr'])).toEqual([
+      ['new', 'old'],
+      ['missing', 'ENODATA'],
+      ['new', null],
+      ['there', 'EEXIST', null],
+      ['new'],
+      'setxattr("nowhere", "trusted.name", "ab", 2, 0) failed: ENOENT: No such file or directory',
+    ]);
+  });
+});

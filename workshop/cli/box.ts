@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { fillCompileCache } from '../grading/compile-cache.ts';
 import { programEnvironment } from '../grading/program-environment.ts';
 import { programCommand } from '../grading/student-program.ts';
+import type { Pulled } from '../images/pull.ts';
+import { parseReference } from '../images/reference.ts';
 import { openTestbed, type Testbed } from '../grading/testbed.ts';
 import {
   becomeRoot,
@@ -10,20 +12,28 @@ import {
   exitStatus,
   levelNamed,
   needBusybox,
+  NotReady,
+  options,
   takeBoxFile,
   UsageError,
   withoutTestbed,
 } from './command.ts';
 import { needStarter, starterOn } from './starter.ts';
+import type { Level } from '../levels.ts';
+
+const BYTES_PER_MB = 1_000_000;
 
 const help = `Usage: npm run box -- <level> [options] run [options] <command…>
        npm run box -- <level> [options] host [script]
+       npm run box -- bonus-images pull [--as NAME] <image>
 
 run   starts your box.ts. What it does to the machine stays in a testbed, a
       disposable host that is gone afterwards.
       Root starts it, and for bonus-rootless an ordinary user.
 host  opens a shell on such a disposable host, or runs a script there. "box run"
       is your program there, as often as you like on the same host.
+pull  fetches an image from a registry, for bonus-images. It is named as docker
+      names it, HOST[:PORT]/NAME[:TAG]; --as says what to call it here.
 
   --solution    the reference solution in place of your box.ts
   --file PATH   a box.ts from anywhere
@@ -38,6 +48,7 @@ async function main(argv: string[]): Promise<number> {
   if (asked === undefined) throw new UsageError('which level? For example: npm run box -- level-00 run ls');
   if (asked.startsWith('-')) throw new UsageError('the level comes first: npm run box -- level-00 --solution run ls');
   const level = levelNamed(asked);
+  if (rest[0] === 'pull') return await pull(level, rest.slice(1));
   const file = takeBoxFile(level, rest);
   becomeRoot();
   needStarter(level);
@@ -51,7 +62,7 @@ async function main(argv: string[]): Promise<number> {
   // Ctrl-C is for what runs in the testbed; we only wait for it to end.
   process.on('SIGINT', () => {});
   process.on('SIGQUIT', () => {});
-  const { become, home, prompt } = starterOn(testbed, level, file);
+  const { become, home, prompt } = await starterOn(testbed, level, file);
   const program = testbed.start([...become, ...words], {
     cwd: home,
     env: {
@@ -63,6 +74,41 @@ async function main(argv: string[]): Promise<number> {
   });
   const [status, signal] = (await once(program, 'exit')) as [number | null, NodeJS.Signals | null];
   return signal === null ? (status ?? exitStatus.fault) : exitStatus.interrupted;
+}
+
+/** Fetches an image into the folder of images, which the hosts of all later runs have. */
+async function pull(level: Level, words: string[]): Promise<number> {
+  if (level.number !== 'images') throw new UsageError(`only bonus-images runs images of a registry, not ${level.name}`);
+  const { values, positionals } = options({
+    args: words,
+    options: { as: { type: 'string' } },
+    allowPositionals: true,
+  });
+  const [image, ...more] = positionals;
+  if (image === undefined || more.length > 0) throw new UsageError('pull takes one image: HOST[:PORT]/NAME[:TAG]');
+  try {
+    parseReference(image);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  becomeRoot();
+  try {
+    const { name, digest, layers, bytes, fetched } = await pullWithView(image, values.as);
+    const [all, now] = [bytes, fetched].map((count) => `${(count / BYTES_PER_MB).toFixed(1)} MB`);
+    process.stdout.write(`image ${name}: ${layers} layers, ${all}, of which ${now} were fetched\n  ${digest}\n`);
+  } catch (error) {
+    throw new NotReady((error as Error).message, { cause: error });
+  }
+  return exitStatus.passed;
+}
+
+async function pullWithView(image: string, name: string | undefined): Promise<Pulled> {
+  const [{ pullImage }, { openPullView }] = await Promise.all([
+    import('../images/pull.ts'),
+    import('../images/pull-progress.ts'),
+  ]);
+  using view = openPullView(name ?? image);
+  return await pullImage(image, { name, onProgress: view.show });
 }
 
 /** A shell on the testbed's host, on which the command `box` is the program; with words, they are its script. */

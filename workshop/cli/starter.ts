@@ -20,8 +20,13 @@ export function needStarter(level: Level): void {
   if (hindrance !== null) throw new NotReady(hindrance);
 }
 
-/** Makes whoever starts `file`, the level's box.ts, ready on a testbed's host. */
-export function starterOn(testbed: Testbed, level: Level, file: string): Starter {
+/** Makes whoever starts `file`, the level's box.ts, ready on a testbed's host, and what the level needs there. */
+export async function starterOn(testbed: Testbed, level: Level, file: string): Promise<Starter> {
+  if (level.number === 'images') {
+    // Not for the other levels: it takes a while to make them.
+    const { imagesForStudents } = await import('../grading/example-images.ts');
+    for (const [name, { text, mode }] of Object.entries(imagesForStudents())) testbed.writeFile(name, text, mode);
+  }
   if (departureOf(level.number)?.ordinaryUser !== true) return { become: [], home: '/root', prompt: '#' };
   return { become: settle(testbed, file, student(file)), home: '/home/student', prompt: '$' };
 }

@@ -56,7 +56,7 @@ async function main(argv: string[]): Promise<number> {
   });
   // Ctrl-C is for what runs in the testbed; we only wait for it to end.
   process.on('SIGINT', () => {});
-  const { become, home } = starterOn(testbed, level, file);
+  const { become, home } = await starterOn(testbed, level, file);
   const program = testbed.start([...become, ...programCommand(file, ['run', ...words])], {
     cwd: home,
     env: {

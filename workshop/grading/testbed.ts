@@ -456,14 +456,18 @@ function mountsOfHost(
   ]);
 }
 
-/** The images' archives, and where the checker looks at what is made beside them. */
+/** The images' archives, the images that were pulled, and where the checker looks at what is made beside them. */
 function viewsOfHost(containers: string, images: string): string {
   const root = `${runDirectory}/root`;
   const archives = list(images)
     .filter((name) => name.endsWith('.tar'))
     .map((name) => path.join(images, name));
+  const layouts = list(images, 'directories')
+    .map((name) => path.join(images, name))
+    .filter((folder) => fs.existsSync(path.join(folder, 'index.json')));
   return fstab([
     ...archives.map((archive): MountLine => [archive, root + archive, 'none', 'bind,ro']),
+    ...layouts.map((folder): MountLine => [folder, root + folder, 'none', 'bind,ro,X-mount.mkdir']),
     [root + containers, `${runDirectory}/containers`, 'none', 'bind'],
     [root + images, `${runDirectory}/images`, 'none', 'bind'],
   ]);

@@ -50,6 +50,32 @@ function inNewRoot(body: (newRoot: string) => void): void {
 }
 
 await runCase({
+  setxattr() {
+    const place = tmpfs('attributes');
+    for (const [layer, file] of [
+      ['below', 'old'],
+      ['above', 'new'],
+    ]) {
+      fs.mkdirSync(`${place}/${layer}/data`, { recursive: true });
+      fs.writeFileSync(`${place}/${layer}/data/${file}`, '');
+    }
+    const root = directory('merged');
+    const merged = (): string[] => {
+      linux.mount('overlay', root, 'overlay', 0, `lowerdir=${place}/above:${place}/below`);
+      const names = fs.readdirSync(`${root}/data`).sort();
+      linux.umount(root);
+      return names;
+    };
+    print(merged());
+    const set = (flags?: number): unknown =>
+      codeOf(() => linux.setxattr(`${place}/above/data`, 'trusted.overlay.opaque', 'y', flags));
+    print(['missing', set(linux.XATTR_REPLACE)]);
+    print(['new', set()]);
+    print(['there', set(linux.XATTR_CREATE), set(linux.XATTR_REPLACE)]);
+    print(merged());
+    print(thrown(() => linux.setxattr('nowhere', 'trusted.name', Buffer.from('ab')))?.['message']);
+  },
+
   proc() {
     const place = directory('proc');
     linux.mount('proc', place, 'proc', 0, '');
