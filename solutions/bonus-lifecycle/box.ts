@@ -28,7 +28,6 @@ type Container = {
   detach: boolean;
   terminal: boolean;
   command: string[];
-  env: Record<string, string>;
 };
 
 /** Runs the command in a new container and returns the exit status to report for it; with `-d` that of starting it. */
@@ -41,13 +40,15 @@ function run({
   memorySwap,
   user,
   volumes,
-  ...rest
+  detach,
+  terminal,
+  command,
 }: LifecycleOptions): number {
   const limits = memoryLimits(memory, memorySwap);
   const account = user === null ? null : accountOf(user);
   // What a link on the host leads to, while we still can see it.
   const real = volumes.map((volume) => ({ ...volume, source: fs.realpathSync(volume.source) }));
-  if (rest.terminal) needTerminal();
+  if (terminal) needTerminal();
   const lowerdir = unpackOnce(imageDir, image);
   fs.mkdirSync(containerDir, { recursive: true });
   const directory = fs.mkdtempSync(path.join(containerDir, 'box-'));
@@ -60,8 +61,8 @@ function run({
     removeCgroups(cgroups);
     throw error;
   }
-  const container = { directory, lowerdir, cgroups, account, volumes: real, ...rest };
-  return rest.detach ? detached(container) : keep(container, () => {});
+  const container = { directory, lowerdir, cgroups, account, volumes: real, detach, terminal, command };
+  return detach ? detached(container) : keep(container, () => {});
 }
 
 /** Has the container kept by a process of its own, and says its id as soon as it runs. */
@@ -105,9 +106,9 @@ function logOf(directory: string): string {
 
 /** Starts the container, waits for its end, and writes down both. Returns its exit status. */
 function keep(container: Container, started: () => void): number {
-  const { directory, cgroups, account, command, env } = container;
+  const { directory, cgroups, account, command } = container;
   const keeper = processNow(linux.getpid())!;
-  const record: ContainerRecord = { command, env, account, keeper, init: null, status: null };
+  const record: ContainerRecord = { command, account, keeper, init: null, status: null };
   writeRecord(directory, record);
 
   const [receiver, sender] = linux.pipe2(linux.O_CLOEXEC);
@@ -141,7 +142,6 @@ function keep(container: Container, started: () => void): number {
 /** What is known of a container. */
 type ContainerRecord = {
   command: string[];
-  env: Record<string, string>;
   account: Account | null;
   /** Who waits for its end. */
   keeper: ProcessName;
@@ -295,7 +295,6 @@ function exec({ terminal, command, ...asked }: ExecOptions): number {
       if (terminal) giveTerminal(there, record.account);
       if (record.account !== null) becomeUser(record.account);
       linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL);
-      takeEnvironment(record.env);
       become(command);
     }
     fs.closeSync(there);
@@ -305,12 +304,6 @@ function exec({ terminal, command, ...asked }: ExecOptions): number {
   fs.closeSync(there);
   if (terminal) relay(here, pid);
   return linux.waitpid(pid).exitCode ?? 137;
-}
-
-/** Takes over an environment, in place of the one that box.ts was started with now. */
-function takeEnvironment(env: Record<string, string>): void {
-  for (const name of Object.keys(process.env)) delete process.env[name];
-  Object.assign(process.env, env);
 }
 
 /** PID 1 of a container that goes on by itself: starts the command, and does what is left to PID 1. Does not return. */

@@ -1,0 +1,133 @@
+// What can befall a host on which containers go on by themselves: killed processes, pids that are given out again, a disk
+// on which nothing can be written, a restart of the machine.
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pidsOf, processState, startTimeOf } from './processes.ts';
+import { systemPath, type Testbed } from './testbed.ts';
+
+/** A process of a testbed's host, as it was when it was seen. */
+export type KnownProcess = {
+  /** On this machine, and on the testbed's host. */
+  pid: number;
+  hostPid: number;
+  startTime: string;
+};
+
+export function known(pid: number): KnownProcess {
+  return { pid, hostPid: pidsOf(pid)[1] ?? 0, startTime: startTimeOf(pid) };
+}
+
+export function lives({ pid, startTime }: KnownProcess): boolean {
+  return !['', 'Z', 'X'].includes(processState(pid)) && startTimeOf(pid) === startTime;
+}
+
+/** Milliseconds: against hanging only. */
+const PATIENCE = 20_000;
+/** Milliseconds in which nothing has happened that would. */
+const STILL = 1000;
+
+/** Waits until it is so; not for ever. Says whether it is. */
+export async function comesTrue(isSo: () => boolean, milliseconds = PATIENCE): Promise<boolean> {
+  const limit = AbortSignal.timeout(milliseconds);
+  while (!isSo() && !limit.aborted) await delay(5);
+  return isSo();
+}
+
+/** Kills these at the same moment, for none of them to see how another one ends, and waits for their end. */
+export async function killTogether(processes: readonly KnownProcess[]): Promise<void> {
+  const live = processes.filter(lives);
+  for (const signal of ['SIGSTOP', 'SIGKILL'] as const) live.forEach(({ pid }) => process.kill(pid, signal));
+  await comesTrue(() => !live.some(lives));
+}
+
+/** Sends a signal to one that lives. */
+export function send(one: KnownProcess | undefined, signal: NodeJS.Signals): void {
+  if (one !== undefined && lives(one)) process.kill(one.pid, signal);
+}
+
+/** Waits until all of these have ended, or none of them has for a while. */
+export async function settled(processes: readonly KnownProcess[]): Promise<void> {
+  for (;;) {
+    const live = processes.filter(lives).length;
+    if (live === 0 || !(await comesTrue(() => processes.filter(lives).length < live, STILL))) return;
+  }
+}
+
+/** From here on these can make no file longer than it is: whoever empties one first, has emptied it. See prlimit(2). */
+export function letWriteNothing(processes: readonly KnownProcess[]): void {
+  for (const { pid } of processes.filter(lives)) {
+    spawnSync('prlimit', ['--pid', String(pid), '--fsize=0:0'], { stdio: 'ignore', env: { PATH: systemPath } });
+  }
+}
+
+/**
+ * Starts strangers that have the pids of processes that have ended. Where the kernel cannot be asked for a pid
+ * (CONFIG_CHECKPOINT_RESTORE), there are none.
+ */
+export async function giveOutAgain(testbed: Testbed, pids: readonly number[]): Promise<void> {
+  await run(
+    testbed,
+    `for pid in "$@"; do
+       [ ! -e "/proc/$pid" ] || continue
+       for _ in 1 2 3 4 5 6 7 8 9 10; do
+         echo $((pid - 1)) > /proc/sys/kernel/ns_last_pid || exit 0
+         sleep 100000 > /dev/null 2>&1 < /dev/null &
+         [ "$!" != "$pid" ] || break
+         kill $!
+       done
+     done`,
+    pids.map(String),
+  );
+}
+
+/**
+ * What a restart of the machine leaves: no process of these and no cgroup, another boot id, clock ticks that have begun
+ * anew, and by chance a stranger with the pid and the start time of each. The files stay.
+ */
+export async function restart(testbed: Testbed, processes: readonly KnownProcess[]): Promise<void> {
+  await killTogether(processes);
+  for (const { directory, names } of testbed.cgroupRoots) {
+    for (const name of names().toReversed()) await comesTrue(() => removed(path.join(directory, name)));
+  }
+  await giveOutAgain(
+    testbed,
+    processes.map(({ hostPid }) => hostPid),
+  );
+  await run(
+    testbed,
+    `cat /proc/sys/kernel/random/uuid > /run/boot_id
+     awk '/^btime/ { $2 += 100000 } { print }' /proc/stat > /run/stat
+     mount --bind /run/boot_id /proc/sys/kernel/random/boot_id
+     mount --bind /run/stat /proc/stat
+     while [ $# -gt 0 ]; do
+       if awk -v start="$2" '{ $22 = start; print }' "/proc/$1/stat" > "/run/stat-$1"; then
+         mount --bind "/run/stat-$1" "/proc/$1/stat"
+       fi
+       shift 2
+     done`,
+    processes.flatMap(({ hostPid, startTime }) => [String(hostPid), startTime]),
+  );
+}
+
+function removed(directory: string): boolean {
+  try {
+    fs.rmdirSync(directory);
+    return true;
+  } catch {
+    return !fs.existsSync(directory);
+  }
+}
+
+/** Runs a shell script on the host and returns what it prints. */
+export async function run(testbed: Testbed, script: string, words: readonly string[] = []): Promise<string> {
+  const shell = testbed.start(['sh', '-c', script, 'sh', ...words], { cwd: '/', env: { PATH: systemPath } });
+  shell.stdin!.end();
+  shell.stderr!.resume();
+  let said = '';
+  shell.stdout!.on('data', (text: Buffer) => (said += text.toString()));
+  await once(shell, 'exit');
+  return said;
+}
