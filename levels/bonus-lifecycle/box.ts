@@ -4,50 +4,21 @@ import path from 'node:path';
 import * as tar from 'tar';
 import * as linux from '#linux';
 import { findController } from '#cgroup';
-import {
-  box,
-  type ContainerOptions,
-  type ContainersOptions,
-  type ExecOptions,
-  type LifecycleOptions,
-  type StopOptions,
-  type Volume,
-} from '#command-line';
+import { box, type ContainerOptions, type ContainersOptions, type ExecOptions } from '#command-line';
+import type { LifecycleOptions, StopOptions, Volume } from '#command-line';
 
 /** All that the child gets of its own, from its first instruction on. */
 const namespaces =
   linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWNET;
 
 /** What a container is made of. */
-type Container = {
-  directory: string;
-  lowerdir: string;
-  cgroups: Cgroups;
-  account: Account | null;
-  volumes: Volume[];
-  detach: boolean;
-  terminal: boolean;
-  command: string[];
-  env: Record<string, string>;
-};
+type Container = LifecycleOptions & { directory: string; lowerdir: string; cgroups: Cgroups; account: Account | null };
 
 /** Runs the command in a new container and returns the exit status to report for it; with `-d` that of starting it. */
-function run({
-  image,
-  imageDir,
-  containerDir,
-  cpuShares,
-  memory,
-  memorySwap,
-  user,
-  volumes,
-  ...rest
-}: LifecycleOptions): number {
+function run(options: LifecycleOptions): number {
+  const { image, imageDir, containerDir, cpuShares, memory, memorySwap, user, detach } = options;
   const limits = memoryLimits(memory, memorySwap);
   const account = user === null ? null : accountOf(user);
-  // What a link on the host leads to, while we still can see it.
-  const real = volumes.map((volume) => ({ ...volume, source: fs.realpathSync(volume.source) }));
-  if (rest.terminal) needTerminal();
   const lowerdir = unpackOnce(imageDir, image);
   fs.mkdirSync(containerDir, { recursive: true });
   const directory = fs.mkdtempSync(path.join(containerDir, 'box-'));
@@ -60,43 +31,21 @@ function run({
     removeCgroups(cgroups);
     throw error;
   }
-  const container = { directory, lowerdir, cgroups, account, volumes: real, ...rest };
-  return rest.detach ? detached(container) : keep(container, () => {});
+  const container = { ...options, directory, lowerdir, cgroups, account };
+  return detach ? startKeeper(container) : keep(container, () => {});
 }
 
 /** Has the container kept by a process of its own, and says its id as soon as it runs. */
-function detached(container: Container): number {
-  const [receiver, sender] = linux.pipe2(linux.O_CLOEXEC);
-  const keeper = linux.fork();
-  if (keeper === 0) {
-    fs.closeSync(receiver);
-    leaveStarter(container.directory);
-    keep(container, () => {
-      fs.writeSync(sender, 'it runs');
-      fs.closeSync(sender);
-    });
-    linux._exit(0);
-  }
-  fs.closeSync(sender);
-  // A word, or the end: the keeper has broken off, and its copy of the other end is closed.
-  const started = fs.readSync(receiver, Buffer.alloc(16)) > 0;
-  if (!started) throw new Error(`the container did not start:\n${fs.readFileSync(logOf(container.directory), 'utf8')}`);
-  console.log(path.basename(container.directory));
-  return 0;
+function startKeeper(container: Container): number {
+  // TODO 1: fork (linux.fork). The child is the keeper: it parts from whoever started it, in leaveStarter, calls keep,
+  // and ends (linux._exit). The parent waits until keep has called `started`, at a pipe, and prints the container's id.
+  throw new Error('TODO 1: make a process that keeps the container, in startKeeper');
 }
 
 /** The keeper: parts from the terminal, and from all that whoever started it may be waiting at. */
 function leaveStarter(directory: string): void {
-  // No Ctrl-C and no end of the terminal is a signal to it.
-  linux.setsid();
-  process.chdir(directory);
-  const nothing = fs.openSync('/dev/null', 'r');
-  const log = fs.openSync(logOf(directory), 'a', 0o600);
-  linux.dup2(nothing, 0);
-  linux.dup2(log, 1);
-  linux.dup2(log, 2);
-  fs.closeSync(nothing);
-  fs.closeSync(log);
+  // TODO 1: begin a session of your own (linux.setsid), and make descriptors 0, 1 and 2 lead to /dev/null (linux.dup2).
+  // TODO 2: 1 and 2 lead to the log instead (logOf), which is opened for appending.
 }
 
 function logOf(directory: string): string {
@@ -105,331 +54,91 @@ function logOf(directory: string): string {
 
 /** Starts the container, waits for its end, and writes down both. Returns its exit status. */
 function keep(container: Container, started: () => void): number {
-  const { directory, cgroups, account, command, env } = container;
-  const keeper = processNow(linux.getpid())!;
-  const record: ContainerRecord = { command, env, account, keeper, init: null, status: null };
-  writeRecord(directory, record);
+  const { directory, cgroups } = container;
+  // TODO 4: write down (writeRecord) what is known: before clone, when there is a pid, and at the end. The command may not
+  // start before its pid is in the file. What can contain wait at that also ends if you are killed?
 
-  const [receiver, sender] = linux.pipe2(linux.O_CLOEXEC);
-  const [here, there] = linux.socketpair(linux.AF_UNIX, linux.SOCK_STREAM | linux.SOCK_CLOEXEC);
   // SIGCHLD: without it waitpid does not see the child.
-  const pid = linux.clone(() => {
-    fs.closeSync(sender);
-    fs.closeSync(here);
-    contain(container, receiver, there);
-  }, namespaces | linux.SIGCHLD);
-  fs.closeSync(receiver);
-  fs.closeSync(there);
-  const running = { ...record, init: processNow(pid) };
-  writeRecord(directory, running);
-  // Not before: what is not written down yet, nobody could find if we were killed now.
-  fs.writeSync(sender, 'go');
-  fs.closeSync(sender);
+  const pid = linux.clone(() => contain(container), namespaces | linux.SIGCHLD);
   started();
+  // TODO 12: with -t, take over the inner terminal here (relay) until the container has ended.
 
-  if (container.terminal) relay(here, pid);
-  fs.closeSync(here);
   const { exitCode, signal } = linux.waitpid(pid);
-  if (ranOutOfMemory(cgroups.memory)) console.error(`box.ts: the container ran out of memory`);
+  if (ranOutOfMemory(cgroups.memory)) console.error(`box.ts: out of memory (limit: ${container.memory})`);
   // With PID 1 all of the container's processes have ended, so the cgroups are empty and can be removed.
   removeCgroups(cgroups);
-  const status = exitCode ?? 128 + signal!;
-  writeRecord(directory, { ...running, status });
-  return status;
+  return exitCode ?? 128 + signal!;
 }
 
-/** What is known of a container. */
+/** What is known of a container. `status` is null as long as it has not ended. */
 type ContainerRecord = {
   command: string[];
-  env: Record<string, string>;
   account: Account | null;
-  /** Who waits for its end. */
-  keeper: ProcessName;
-  /** Its PID 1; null as long as there is none. */
-  init: ProcessName | null;
-  /** null as long as it has not ended; and for ever, where its keeper was killed. */
+  // TODO 7: a pid is given out again. With the time at which its process started (/proc/PID/stat) it is a name for good.
+  // TODO 8: as long as the machine runs, that is. Then the time begins anew: /proc/sys/kernel/random/boot_id.
+  keeper: number;
+  init: number | null;
   status: number | null;
 };
 
-/** A process, by what no other one has, before it or after it: pids are given out again. */
-type ProcessName = {
-  pid: number;
-  /** In clock ticks since the machine was started. */
-  startTime: string;
-  /** Of this start of the machine: the ticks begin anew with the next one, and so do the pids. */
-  boot: string;
-};
-
-/** The process that has this pid now; null where there is none, or one that has ended. */
-function processNow(pid: number): ProcessName | null {
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the program's name, and may hold spaces and brackets.
-    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const boot = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    return state === 'Z' || state === 'X' ? null : { pid, startTime: fields[18]!, boot };
-  } catch (error) {
-    if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code!)) throw error;
-    return null;
-  }
-}
-
-function isAlive(known: ProcessName | null): boolean {
-  if (known === null) return false;
-  const now = processNow(known.pid);
-  return now?.startTime === known.startTime && now.boot === known.boot;
-}
-
-function recordOf(directory: string): string {
-  return path.join(directory, 'record.json');
-}
-
 function writeRecord(directory: string, record: ContainerRecord): void {
-  // Under another name until all of it is on the disk: whoever reads the file finds the old record or the new one.
-  const unfinished = `${recordOf(directory)}.new`;
-  fs.writeFileSync(unfinished, JSON.stringify(record), { mode: 0o600, flush: true });
-  fs.renameSync(unfinished, recordOf(directory));
-}
-
-/** null where the directory holds none: levels before this one made such containers. */
-function readRecord(directory: string): ContainerRecord | null {
-  try {
-    return JSON.parse(fs.readFileSync(recordOf(directory), 'utf8')) as ContainerRecord;
-  } catch (error) {
-    if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code!)) throw error;
-    return null;
-  }
-}
-
-/** What became of a container, as the kernel says now; what was written down may be long untrue. */
-function stateOf({ keeper, init, status }: ContainerRecord): string {
-  if (isAlive(init)) return 'running';
-  if (status !== null) return `exited (${status})`;
-  if (isAlive(keeper)) return init === null ? 'starting' : 'ending';
-  return 'lost';
+  // TODO 4: write it as JSON into a file of the directory.
+  // TODO 9: in one step: under another name, and then rename (fs.renameSync).
 }
 
 /** Lists the containers. */
 function ps({ containerDir }: ContainersOptions): void {
-  const names = fs.existsSync(containerDir) ? fs.readdirSync(containerDir) : [];
-  for (const id of names) {
-    const record = readRecord(path.join(containerDir, id));
-    if (record === null) continue;
-    console.log(`${id}  ${stateOf(record).padEnd(12)}  ${record.command.join(' ').replaceAll(/\s+/g, ' ')}`);
-  }
-}
-
-/** The container of that id. */
-function find({ containerDir, id }: ContainerOptions): { directory: string; record: ContainerRecord } {
-  const directory = path.join(containerDir, id);
-  const record = readRecord(directory);
-  if (record === null) throw new Error(`there is no container ${id} in ${containerDir}`);
-  return { directory, record };
+  // TODO 4: a line for each that has a record: id, state, command. The state is `running`, `exited (STATUS)`, or another
+  // word where nobody knows: only the kernel knows whether it runs. Other levels have left directories without a record.
+  throw new Error('TODO 4: list the containers, in ps');
 }
 
 /** Prints what the container has printed so far. */
-function logs(asked: ContainerOptions): void {
-  const { directory } = find(asked);
-  if (fs.existsSync(logOf(directory))) fs.writeFileSync(1, fs.readFileSync(logOf(directory)));
-}
-
-/** A descriptor of a process that is known by name. */
-function open(known: ProcessName | null): number | null {
-  if (known === null || !isAlive(known)) return null;
-  try {
-    const pidfd = linux.pidfd_open(known.pid);
-    // It may have ended between the look and the call; from now on the descriptor is this process and no other.
-    return isAlive(known) ? pidfd : null;
-  } catch (error) {
-    if (!(error instanceof linux.LinuxError) || error.code !== 'ESRCH') throw error;
-    return null;
-  }
-}
-
-/** Whether a process that was opened ends before the time is over. */
-function endsWithin(pidfd: number, milliseconds: number): boolean {
-  return linux.poll([{ fd: pidfd, events: linux.POLLIN }], milliseconds) > 0;
-}
-
-/** Asks the container to end; makes it, if it has not done so when the time is over. */
-function stop({ grace, ...asked }: StopOptions): void {
-  const { record } = find(asked);
-  const init = open(record.init);
-  if (init === null) throw new Error(`${asked.id} is not running`);
-  const keeper = open(record.keeper);
-  linux.pidfd_send_signal(init, linux.SIGTERM);
-  if (!endsWithin(init, grace * 1000)) linux.pidfd_send_signal(init, linux.SIGKILL);
-  endsWithin(init, -1);
-  // It writes down how the container has ended.
-  if (keeper !== null) endsWithin(keeper, -1);
-}
-
-/** Removes all that is left of a container that has ended. */
-function rm(asked: ContainerOptions): void {
-  const { directory, record } = find(asked);
-  const state = stateOf(record);
-  if (!state.startsWith('exited') && state !== 'lost') throw new Error(`${asked.id} is ${state}: stop it first`);
-  // A keeper that was killed has left them.
-  for (const cgroup of directoriesOf(cgroupsOf(asked.id))) if (fs.existsSync(cgroup)) fs.rmdirSync(cgroup);
-  fs.rmSync(directory, { recursive: true });
+function logs({ containerDir, id }: ContainerOptions): void {
+  throw new Error('TODO 2: print the log, in logs');
 }
 
 /** Runs one more command in the container and returns its exit status. */
-function exec({ terminal, command, ...asked }: ExecOptions): number {
-  const { record } = find(asked);
-  const init = open(record.init);
-  if (init === null) throw new Error(`${asked.id} is not running`);
-  if (terminal) needTerminal();
-  const [here, there] = linux.socketpair(linux.AF_UNIX, linux.SOCK_STREAM | linux.SOCK_CLOEXEC);
-  // A process with one thread: Node has several, and the kernel lets none of those into a mount namespace.
-  const pid = linux.fork();
-  if (pid === 0) {
-    fs.closeSync(here);
-    linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL);
-    // While we can see the host's cgroups. They count what we do from here on, like all that the container does.
-    for (const cgroup of directoriesOf(cgroupsOf(asked.id))) writeTo(cgroup, 'cgroup.procs', '0');
-    linux.setns(init, namespaces | linux.CLONE_NEWCGROUP);
-    // A process keeps its pid, so it stays in its PID namespace: only its children are in the other one.
-    const inner = linux.fork();
-    if (inner === 0) {
-      if (terminal) giveTerminal(there, record.account);
-      if (record.account !== null) becomeUser(record.account);
-      linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL);
-      become(command, record.env);
-    }
-    fs.closeSync(there);
-    const { exitCode, signal } = linux.waitpid(inner);
-    linux._exit(exitCode ?? 128 + signal!);
-  }
-  fs.closeSync(there);
-  if (terminal) relay(here, pid);
-  return linux.waitpid(pid).exitCode ?? 137;
+function exec({ containerDir, id, terminal, command }: ExecOptions): number {
+  // TODO 5: fork; the child joins the cgroups (cgroupOf) and all namespaces of the container's PID 1 (linux.pidfd_open,
+  // linux.setns), and forks again: only a child is in the PID namespace. That one becomes the user, and the command.
+  throw new Error('TODO 5: run a command in the container, in exec');
 }
 
-/** PID 1 of a container that goes on by itself: starts the command, and does what is left to PID 1. Does not return. */
-function beInit(account: Account | null, command: string[], env: Record<string, string>): never {
-  // Blocked, they wait for us. Otherwise the kernel would keep them from a PID 1 that does not catch them.
-  linux.sigprocmask(linux.SIG_BLOCK, [...handedOn, linux.SIGCHLD]);
-  // We are a copy of Node, the largest process of most containers, and the kernel would take us first.
-  fs.writeFileSync('/proc/self/oom_score_adj', '-1000');
-  const pid = linux.fork();
-  if (pid === 0) {
-    fs.writeFileSync('/proc/self/oom_score_adj', '0');
-    if (account !== null) becomeUser(account);
-    become(command, env);
-  }
-  for (;;) {
-    const signal = linux.sigwaitinfo([...handedOn, linux.SIGCHLD]);
-    if (signal === linux.SIGCHLD) reap(pid);
-    else linux.kill(pid, signal);
-  }
+/** Asks the container to end; makes it, if it has not done so when the time is over. */
+function stop({ containerDir, id, grace }: StopOptions): void {
+  // TODO 6: SIGTERM to PID 1 (linux.pidfd_send_signal), wait for its end (linux.poll), SIGKILL if it does not come. Then
+  // wait for the keeper, too.
+  throw new Error('TODO 6: end the container, in stop');
 }
 
-/** Signals by which somebody tells a program something. */
-const handedOn = [
-  linux.SIGHUP,
-  linux.SIGINT,
-  linux.SIGQUIT,
-  linux.SIGUSR1,
-  linux.SIGUSR2,
-  linux.SIGALRM,
-  linux.SIGTERM,
-  linux.SIGCONT,
-  linux.SIGTSTP,
-  linux.SIGWINCH,
-];
-
-/** Takes note of all children that have ended, also of those that others have left; ends with the command. */
-function reap(command: number): void {
-  // One SIGCHLD may stand for several.
-  for (;;) {
-    const { pid, exitCode, signal } = linux.waitpid(-1, linux.WNOHANG);
-    if (pid === 0) return;
-    if (pid === command) linux._exit(exitCode ?? 128 + signal!);
-  }
+/** Removes all that is left of a container that has ended. */
+function rm({ containerDir, id }: ContainerOptions): void {
+  throw new Error('TODO 10: remove directory and cgroups, but of none that runs, in rm');
 }
 
-/** @throws Error where stdin is no terminal */
-function needTerminal(): void {
-  try {
-    linux.tcgetattr(0);
-  } catch (error) {
-    throw new Error('-t needs a terminal, and stdin is none', { cause: error });
-  }
+/** PID 1 of a container that goes on by itself. Does not return. */
+function beInit(account: Account | null, command: string[]): never {
+  // TODO 3: block the signals to be handed on, and SIGCHLD (linux.sigprocmask); fork, and the child becomes user and
+  // command. Then take one signal after the other (linux.sigwaitinfo): hand it on (linux.kill), or wait for all children
+  // that have ended (linux.waitpid with -1 and linux.WNOHANG). End as the command ends.
+  if (account !== null) becomeUser(account);
+  become(command);
 }
 
 /** In the container: makes a terminal and takes it for its own. Its other end goes to the keeper. */
 function giveTerminal(socket: number, account: Account | null): void {
-  // From the container's own devpts. With the size of the host's one, on which we still are.
-  const [master, slave] = linux.openpty(linux.tcgetwinsize(0));
-  if (account !== null) fs.fchownSync(slave, account.uid, account.gid);
-  linux.send_fd(socket, master);
-  fs.closeSync(master);
-  linux.login_tty(slave);
+  // TODO 12: linux.openpty, linux.send_fd, linux.login_tty. The user must own it.
 }
 
 /** Hands on between our terminal and that of process `pid`, until it has ended. */
 function relay(socket: number, pid: number): void {
-  const master = receive(socket);
-  // It broke off before it had one.
-  if (master === null) return;
-  const before = linux.tcgetattr(0);
-  linux.tcsetattr(0, linux.TCSADRAIN, linux.cfmakeraw(before));
-  try {
-    handOn(master, linux.pidfd_open(pid));
-  } finally {
-    linux.tcsetattr(0, linux.TCSADRAIN, before);
-    fs.closeSync(master);
-  }
-}
-
-function receive(socket: number): number | null {
-  try {
-    return linux.recv_fd(socket);
-  } catch (error) {
-    if (!(error instanceof linux.LinuxError) || error.code !== 'EPIPE') throw error;
-    return null;
-  }
-}
-
-/** Milliseconds. A SIGWINCH would not reach us: other threads of Node may get it. */
-const LOOK_AT_SIZE = 200;
-
-function handOn(master: number, pidfd: number): void {
-  const [typed, shown, end] = [0, master, pidfd].map((fd) => ({ fd, events: linux.POLLIN, revents: 0 }));
-  for (;;) {
-    linux.poll([typed!, shown!, end!], LOOK_AT_SIZE);
-    const size = linux.tcgetwinsize(0);
-    const its = linux.tcgetwinsize(master);
-    if (size.rows !== its.rows || size.columns !== its.columns) linux.tcsetwinsize(master, size);
-    if (typed!.revents !== 0 && !pass(0, master)) typed!.fd = -1;
-    if (shown!.revents !== 0) {
-      if (!pass(master, 1)) return;
-    } else if (end!.revents !== 0) return;
-  }
-}
-
-/** Hands on what there is; false where there is no more, and never will be. */
-function pass(from: number, to: number): boolean {
-  const bytes = Buffer.alloc(0x1_0000);
-  try {
-    const length = fs.readSync(from, bytes);
-    fs.writeFileSync(to, bytes.subarray(0, length));
-    return length > 0;
-  } catch (error) {
-    // The last one at the terminal has gone.
-    if ((error as NodeJS.ErrnoException).code !== 'EIO') throw error;
-    return false;
-  }
+  // TODO 12: linux.recv_fd; our own terminal raw, and afterwards as it was (linux.tcsetattr); the loop is in the lesson.
 }
 
 /** The container's cgroup for each controller: one directory on v2, two on v1. */
 type Cgroups = { cpu: Cgroup; memory: Cgroup };
 type Cgroup = { version: 1 | 2; directory: string };
-
-function cgroupsOf(id: string): Cgroups {
-  return { cpu: cgroupOf('cpu', id), memory: cgroupOf('memory', id) };
-}
 
 function cgroupOf(controller: 'cpu' | 'memory', id: string): Cgroup {
   const { version, mountPoint } = findController(controller);
@@ -572,8 +281,7 @@ function mountRoot(directory: string, lowerdir: string): string {
 }
 
 /** The child: goes into the container and becomes the command. Does not return. */
-function contain(container: Container, receiver: number, socket: number): never {
-  const { directory, lowerdir, cgroups, account, volumes, command, env } = container;
+function contain({ directory, lowerdir, cgroups, account, detach, volumes, command }: Container): never {
   // 0 means whoever writes it: the child's pid is another one outside. What it starts from now on is in there, too.
   for (const cgroup of directoriesOf(cgroups)) writeTo(cgroup, 'cgroup.procs', '0');
   // Not before: the cgroup in which a process is at this moment becomes the root of what it can see.
@@ -586,18 +294,16 @@ function contain(container: Container, receiver: number, socket: number): never 
   const root = mountRoot(directory, lowerdir);
   mountFilesystems(root);
   enterRoot(root, volumes);
-  if (container.terminal) giveTerminal(socket, account);
-  fs.closeSync(socket);
+  // TODO 12: with -t, take a terminal (giveTerminal).
+
   // Nothing that needs root comes after this. An init stays root, and its child becomes the user.
-  if (account !== null && !container.detach) becomeUser(account);
+  if (account !== null && !detach) becomeUser(account);
   // PID 1 takes its container with it when it ends. This makes it end when the keeper does, however that happens. The
   // kernel forgets it when the user changes, so it stands after that.
   linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL);
-  // Nothing: the keeper was killed before it could write down that we are here.
-  if (fs.readFileSync(receiver, 'utf8') === '') linux._exit(125);
-  fs.closeSync(receiver);
-  if (container.detach) beInit(account, command, env);
-  become(command, env);
+  // TODO 4: wait until the keeper has written down that you are here; end (linux._exit) if it was killed before.
+  if (detach) beInit(account, command);
+  become(command);
 }
 
 /** Whom the command runs as. */
@@ -628,26 +334,16 @@ function enterRoot(root: string, volumes: Volume[]): void {
   fs.mkdirSync(putOld);
   linux.pivot_root(root, putOld);
   process.chdir('/');
-  for (const volume of volumes) mountVolume('/.old_root', volume);
+  // TODO 11: here, the new root is `/` already, and the host can still be seen: mountVolume for each.
   // MNT_DETACH, for this program still runs from there: a plain umount answers EBUSY.
   linux.umount2('/.old_root', linux.MNT_DETACH);
   fs.rmdirSync('/.old_root');
 }
 
-/**
- * Shows a directory or a file of the host. In the new root already: a link of the image on the way to `target` leads to
- * a place in the container then, and not to one of the host.
- */
+/** Shows a directory or a file of the host, whose root is at `host`. */
 function mountVolume(host: string, { source, target, readOnly }: Volume): void {
-  if (fs.statSync(host + source).isDirectory()) fs.mkdirSync(target, { recursive: true });
-  else {
-    fs.mkdirSync(path.dirname(target), { recursive: true });
-    fs.closeSync(fs.openSync(target, 'a'));
-  }
-  linux.mount(host + source, target, null, linux.MS_BIND);
-  // A second call: the first one takes no notice of other flags.
-  const flags = linux.MS_NODEV | linux.MS_NOSUID | (readOnly ? linux.MS_RDONLY : 0);
-  linux.mount(null, target, null, linux.MS_BIND | linux.MS_REMOUNT | flags);
+  // TODO 11: make the place, and a bind mount there. Read-only it becomes by a second mount with MS_REMOUNT. And if the
+  // source is a link on the host (fs.realpathSync)?
 }
 
 /** Mounts what programs look for in every root: processes, the machine, devices. */
@@ -688,9 +384,9 @@ function makeDevices(dev: string): void {
 }
 
 /** The child: becomes the command. Does not return. */
-function become(command: string[], env: Record<string, string>): never {
+function become(command: string[]): never {
   try {
-    linux.execvpe(command[0]!, command, env);
+    linux.execvp(command[0]!, command);
   } catch (error) {
     if (!(error instanceof linux.LinuxError)) throw error;
     console.error(`box.ts: ${error.message}`);

@@ -18,7 +18,7 @@ import {
   settled,
 } from '#grading/mishaps';
 import { misconceptions } from '#grading/misconceptions/bonus-lifecycle';
-import { childrenOf, isNode, processFacts, type ProcessFacts, processState } from '#grading/processes';
+import { argumentsOf, childrenOf, isNode, processFacts, type ProcessFacts, processState } from '#grading/processes';
 import { pick, pickNumber, randomWord } from '#grading/random';
 import type { Run, Snapshot } from '#grading/run';
 import { holdStill, type Scenario } from '#grading/scenario';
@@ -93,6 +93,8 @@ const user = [pickNumber(1001, 59_999), pickNumber(1001, 59_999)] as const;
 const words = { out: `out-${randomWord()}`, err: `err-${randomWord()}`, term: `term-${randomWord()}` };
 const heardSignal = longTime();
 const status = { term: pickNumber(2, 99), exec: pickNumber(2, 99), end: pick([0, 3, 42]) };
+/** How long a child lives that its parent does not wait for, in seconds. */
+const orphanTime = '0.1';
 /** A folder as other levels leave them: a container without anything that this level writes. */
 const foreign = path.join(dataDirectory(), 'containers', `box-${randomWord()}`, 'upper', 'x');
 
@@ -102,7 +104,7 @@ const main = detached(
 trap 'echo ${words.term}; exit ${status.term}' TERM
 echo ${words.out}
 echo ${words.err} >&2
-sh -c 'sleep 0.1 & exit 0'`,
+sh -c 'sleep ${orphanTime} & exit 0'`,
   ['--user', user.join(':')],
 );
 main.scenario = { ...main.scenario, files: { [foreign]: { text: '', mode: 0o644 } } };
@@ -115,13 +117,12 @@ const logged = scenario(
     async first(testbed) {
       if (main.init === undefined) return;
       send(main.init, 'SIGUSR1');
-      init.heard = await comesTrue(
-        () => testbed.pids().some((pid) => processFacts(pid)?.argv.at(-1) === heardSignal),
-        3000,
-      );
-      const zombies = (): number[] => childrenOf(main.init!.pid).filter((pid) => processState(pid) === 'Z');
-      await comesTrue(() => !childrenOf(main.init!.pid).some((pid) => processFacts(pid)?.argv.at(-1) === '0.1'));
-      await comesTrue(() => zombies().length === 0, 2000);
+      const heard = (): boolean => testbed.pids().some((pid) => argumentsOf(pid).at(-1) === heardSignal);
+      init.heard = await comesTrue(heard, main.processes);
+      const children = (): number[] => childrenOf(main.init!.pid);
+      const zombies = (): number[] => children().filter((pid) => processState(pid) === 'Z');
+      await comesTrue(() => !children().some((pid) => argumentsOf(pid).at(-1) === orphanTime));
+      await comesTrue(() => zombies().length === 0, main.processes);
       init.zombies = zombies().map((pid) => `process ${processFacts(pid)?.innerPid}, state Z, parent PID 1`);
     },
   }),
@@ -177,13 +178,12 @@ const stoppedStubborn = scenario(
 );
 const listedStubborn = scenario(ps('stubborn', stubborn));
 
-/** One that ends by itself: its second sleep is killed, and it goes on to its end. */
+/** One that ends by itself, when it is told to. */
 const ending = detached('stubborn', `trap 'exit ${status.end}' USR2`);
 const startedEnding = scenario(ending.scenario);
 const listedEnded = scenario(
   ps('stubborn', ending, {
-    async first(testbed) {
-      await onHost(testbed, 'true');
+    async first() {
       const shell = startedEnding.run?.during?.commands.find(({ argv }) => argv[0] === '/bin/sh');
       if (shell !== undefined) send(known(shell.pid), 'SIGUSR2');
       await settled(ending.processes);
@@ -221,7 +221,7 @@ const enteredStranger = scenario(
 /** Strangers that live before and after a stop of the container that is gone. */
 const strangers = { before: 0, after: 0 };
 const countStrangers = (testbed: Testbed): number =>
-  testbed.pids().filter((pid) => processFacts(pid)?.argv.join(' ') === 'sleep 100000').length;
+  testbed.pids().filter((pid) => argumentsOf(pid).join(' ') === 'sleep 100000').length;
 const stoppedStranger = scenario(
   verb('mishaps of lifecycle', ({ id }) => ['stop', '--grace', '0', id], victim, {
     first: async (testbed) => void (strangers.before = countStrangers(testbed)),

@@ -19,35 +19,20 @@ const namespaces =
   linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWNET;
 
 /** What a container is made of. */
-type Container = {
+type Container = LifecycleOptions & {
   directory: string;
   lowerdir: string;
   cgroups: Cgroups;
   account: Account | null;
-  volumes: Volume[];
-  detach: boolean;
-  terminal: boolean;
-  command: string[];
 };
 
 /** Runs the command in a new container and returns the exit status to report for it; with `-d` that of starting it. */
-function run({
-  image,
-  imageDir,
-  containerDir,
-  cpuShares,
-  memory,
-  memorySwap,
-  user,
-  volumes,
-  detach,
-  terminal,
-  command,
-}: LifecycleOptions): number {
+function run(options: LifecycleOptions): number {
+  const { image, imageDir, containerDir, cpuShares, memory, memorySwap, user, detach, terminal } = options;
   const limits = memoryLimits(memory, memorySwap);
   const account = user === null ? null : accountOf(user);
-  // What a link on the host leads to, while we still can see it.
-  const real = volumes.map((volume) => ({ ...volume, source: fs.realpathSync(volume.source) }));
+  // Where links of the host lead: later on we see another /.
+  const volumes = options.volumes.map((volume) => ({ ...volume, source: fs.realpathSync(volume.source) }));
   if (terminal) needTerminal();
   const lowerdir = unpackOnce(imageDir, image);
   fs.mkdirSync(containerDir, { recursive: true });
@@ -61,12 +46,12 @@ function run({
     removeCgroups(cgroups);
     throw error;
   }
-  const container = { directory, lowerdir, cgroups, account, volumes: real, detach, terminal, command };
-  return detach ? detached(container) : keep(container, () => {});
+  const container = { ...options, volumes, directory, lowerdir, cgroups, account };
+  return detach ? startKeeper(container) : keep(container, () => {});
 }
 
 /** Has the container kept by a process of its own, and says its id as soon as it runs. */
-function detached(container: Container): number {
+function startKeeper(container: Container): number {
   const [receiver, sender] = linux.pipe2(linux.O_CLOEXEC);
   const keeper = linux.fork();
   if (keeper === 0) {
@@ -130,13 +115,17 @@ function keep(container: Container, started: () => void): number {
 
   if (container.terminal) relay(here, pid);
   fs.closeSync(here);
-  const { exitCode, signal } = linux.waitpid(pid);
-  if (ranOutOfMemory(cgroups.memory)) console.error(`box.ts: the container ran out of memory`);
+  const status = statusOf(linux.waitpid(pid));
+  if (ranOutOfMemory(cgroups.memory))
+    console.error(`box.ts: the container ran out of memory (limit: ${container.memory})`);
   // With PID 1 all of the container's processes have ended, so the cgroups are empty and can be removed.
   removeCgroups(cgroups);
-  const status = exitCode ?? 128 + signal!;
   writeRecord(directory, { ...running, status });
   return status;
+}
+
+function statusOf({ exitCode, signal }: linux.ExitStatus): number {
+  return exitCode ?? 128 + signal!;
 }
 
 /** What is known of a container. */
@@ -298,12 +287,11 @@ function exec({ terminal, command, ...asked }: ExecOptions): number {
       become(command);
     }
     fs.closeSync(there);
-    const { exitCode, signal } = linux.waitpid(inner);
-    linux._exit(exitCode ?? 128 + signal!);
+    linux._exit(statusOf(linux.waitpid(inner)));
   }
   fs.closeSync(there);
   if (terminal) relay(here, pid);
-  return linux.waitpid(pid).exitCode ?? 137;
+  return statusOf(linux.waitpid(pid));
 }
 
 /** PID 1 of a container that goes on by itself: starts the command, and does what is left to PID 1. Does not return. */
@@ -315,6 +303,7 @@ function beInit(account: Account | null, command: string[]): never {
     if (account !== null) becomeUser(account);
     become(command);
   }
+  // Signals are all that it waits for. (Who waits for descriptors as well takes signalfd(2).)
   for (;;) {
     const signal = linux.sigwaitinfo([...handedOn, linux.SIGCHLD]);
     if (signal === linux.SIGCHLD) reap(pid);
@@ -340,9 +329,9 @@ const handedOn = [
 function reap(command: number): void {
   // One SIGCHLD may stand for several.
   for (;;) {
-    const { pid, exitCode, signal } = linux.waitpid(-1, linux.WNOHANG);
-    if (pid === 0) return;
-    if (pid === command) linux._exit(exitCode ?? 128 + signal!);
+    const ended = linux.waitpid(-1, linux.WNOHANG);
+    if (ended.pid === 0) return;
+    if (ended.pid === command) linux._exit(statusOf(ended));
   }
 }
 

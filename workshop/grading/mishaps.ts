@@ -26,13 +26,23 @@ export function lives({ pid, startTime }: KnownProcess): boolean {
 
 /** Milliseconds: against hanging only. */
 const PATIENCE = 20_000;
-/** Milliseconds in which nothing has happened that would. */
-const STILL = 1000;
+/** Milliseconds between two looks; and how many of these find all at rest before it is clear that nothing will happen. */
+const INTERVAL = 10;
+const LOOKS_AT_REST = 50;
 
-/** Waits until it is so; not for ever. Says whether it is. */
-export async function comesTrue(isSo: () => boolean, milliseconds = PATIENCE): Promise<boolean> {
-  const limit = AbortSignal.timeout(milliseconds);
-  while (!isSo() && !limit.aborted) await delay(5);
+/**
+ * Waits until it is so; not for ever. Says whether it is.
+ *
+ * @param processes those that would make it so: once they sleep, and go on sleeping, they will not
+ */
+export async function comesTrue(isSo: () => boolean, processes: readonly KnownProcess[] = []): Promise<boolean> {
+  const limit = AbortSignal.timeout(PATIENCE);
+  for (let rested = 0; !isSo() && !limit.aborted && rested < LOOKS_AT_REST;) {
+    await delay(INTERVAL);
+    const atRest =
+      processes.length > 0 && processes.every(({ pid }) => ['', 'S', 'T', 'Z', 'X'].includes(processState(pid)));
+    rested = atRest ? rested + 1 : 0;
+  }
   return isSo();
 }
 
@@ -48,12 +58,9 @@ export function send(one: KnownProcess | undefined, signal: NodeJS.Signals): voi
   if (one !== undefined && lives(one)) process.kill(one.pid, signal);
 }
 
-/** Waits until all of these have ended, or none of them has for a while. */
+/** Waits until all of these have ended, or those that have not are at rest. */
 export async function settled(processes: readonly KnownProcess[]): Promise<void> {
-  for (;;) {
-    const live = processes.filter(lives).length;
-    if (live === 0 || !(await comesTrue(() => processes.filter(lives).length < live, STILL))) return;
-  }
+  await comesTrue(() => !processes.some(lives), processes);
 }
 
 /** From here on these can make no file longer than it is: whoever empties one first, has emptied it. See prlimit(2). */
