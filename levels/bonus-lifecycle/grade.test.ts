@@ -42,8 +42,13 @@ type Detached = {
 /** Seconds that nobody waits for; as an argument of sleep it is a name, too. */
 const longTime = (): string => String(pickNumber(100_000, 900_000));
 
-/** Starts a container by `run -d`. Its script is followed by a sleep. */
-function detached(host: string, script: string, options: readonly string[] = []): Detached {
+/** What follows in a container's script: a sleep, for which it waits and can catch signals. */
+const andWaits = (last: string): string => `sleep ${last} &\nwait; wait; wait; wait`;
+/** Or it becomes a program that catches no signal and waits for no child. */
+const andBecomes = (last: string): string => `exec sleep ${last}`;
+
+/** Starts a container by `run -d`. */
+function detached(host: string, script: string, options: readonly string[] = [], behind = andWaits): Detached {
   const last = longTime();
   const self: Detached = {
     run: null,
@@ -53,7 +58,7 @@ function detached(host: string, script: string, options: readonly string[] = [])
     keepers: [],
     scenario: {
       host,
-      args: ['-d', ...options, '-i', 'busybox', '/bin/sh', '-c', `${script}\nsleep ${last} &\nwait; wait; wait; wait`],
+      args: ['-d', ...options, '-i', 'busybox', '/bin/sh', '-c', `${script}\n${behind(last)}`],
       staysWith: last,
       meanwhile: async (_testbed: Testbed, { processes, commands, hostname }: Snapshot) => {
         self.id = hostname;
@@ -77,7 +82,10 @@ function verb(
   of: Detached,
   rest: Partial<Scenario> = {},
 ): Scenario {
-  return { host, args: [], words: () => words(of), reproduce: '-d sleep 1000', ...rest };
+  const reproduce = words({ ...of, id: 'ID' })
+    .map((word) => (word.includes('\n') ? "'…'" : word))
+    .join(' ');
+  return { host, args: [], words: () => words(of), reproduce, ...rest };
 }
 const ps = (host: string, of: Detached, rest: Partial<Scenario> = {}): Scenario => verb(host, () => ['ps'], of, rest);
 
@@ -91,42 +99,21 @@ const note = (of: Detached, self: () => Scenario) => async (): Promise<void> => 
 
 const user = [pickNumber(1001, 59_999), pickNumber(1001, 59_999)] as const;
 const words = { out: `out-${randomWord()}`, err: `err-${randomWord()}`, term: `term-${randomWord()}` };
-const heardSignal = longTime();
 const status = { term: pickNumber(2, 99), exec: pickNumber(2, 99), end: pick([0, 3, 42]) };
-/** How long a child lives that its parent does not wait for, in seconds. */
-const orphanTime = '0.1';
 /** A folder as other levels leave them: a container without anything that this level writes. */
 const foreign = path.join(dataDirectory(), 'containers', `box-${randomWord()}`, 'upper', 'x');
 
 const main = detached(
   'lifecycle',
-  `trap 'sleep ${heardSignal} &' USR1
-trap 'echo ${words.term}; exit ${status.term}' TERM
+  `trap 'echo ${words.term}; exit ${status.term}' TERM
 echo ${words.out}
-echo ${words.err} >&2
-sh -c 'sleep ${orphanTime} & exit 0'`,
+echo ${words.err} >&2`,
   ['--user', user.join(':')],
 );
 main.scenario = { ...main.scenario, files: { [foreign]: { text: '', mode: 0o644 } } };
 const started = scenario(main.scenario);
 const listed = scenario(ps('lifecycle', main));
-/** Whether a signal to PID 1 came to the command, and which of those that it had to reap are zombies. */
-const init = { heard: false, zombies: [] as string[] };
-const logged = scenario(
-  verb('lifecycle', ({ id }) => ['logs', id], main, {
-    async first(testbed) {
-      if (main.init === undefined) return;
-      send(main.init, 'SIGUSR1');
-      const heard = (): boolean => testbed.pids().some((pid) => argumentsOf(pid).at(-1) === heardSignal);
-      init.heard = await comesTrue(heard, main.processes);
-      const children = (): number[] => childrenOf(main.init!.pid);
-      const zombies = (): number[] => children().filter((pid) => processState(pid) === 'Z');
-      await comesTrue(() => !children().some((pid) => argumentsOf(pid).at(-1) === orphanTime));
-      await comesTrue(() => zombies().length === 0, main.processes);
-      init.zombies = zombies().map((pid) => `process ${processFacts(pid)?.innerPid}, state Z, parent PID 1`);
-    },
-  }),
-);
+const logged = scenario(verb('lifecycle', ({ id }) => ['logs', id], main));
 const execWord = `hold-${randomWord()}`;
 const entered = scenario(
   verb(
@@ -137,8 +124,15 @@ const entered = scenario(
   ),
 );
 const enteredInVain = scenario(verb('lifecycle', ({ id }) => ['exec', id, `no-such-${randomWord()}`], main));
+/** What there is of the container after an rm while it runs. */
+let leftByEarlyRm: string[] = [];
 const removedTooEarly = scenario(
-  verb('lifecycle', ({ id }) => ['rm', id], main, { last: note(main, () => removedTooEarly.scenario) }),
+  verb('lifecycle', ({ id }) => ['rm', id], main, {
+    async last(testbed) {
+      await note(main, () => removedTooEarly.scenario)();
+      leftByEarlyRm = leftOf(testbed, main.id);
+    },
+  }),
 );
 const stopped = scenario(
   verb('lifecycle', ({ id }) => ['stop', id], main, { last: note(main, () => stopped.scenario) }),
@@ -170,7 +164,7 @@ function leftOf(testbed: Testbed, id: string): string[] {
 
 /** One that does not want to end. */
 const stubborn = detached('stubborn', `trap '' TERM`);
-const startedStubborn = scenario(stubborn.scenario);
+scenario(stubborn.scenario);
 const stoppedStubborn = scenario(
   verb('stubborn', ({ id }) => ['stop', '--grace', '1', id], stubborn, {
     last: note(stubborn, () => stoppedStubborn.scenario),
@@ -187,6 +181,28 @@ const listedEnded = scenario(
       const shell = startedEnding.run?.during?.commands.find(({ argv }) => argv[0] === '/bin/sh');
       if (shell !== undefined) send(known(shell.pid), 'SIGUSR2');
       await settled(ending.processes);
+    },
+  }),
+);
+
+/** How long a child lives for which nobody waits, in seconds. */
+const orphanTime = '0.1';
+const plain = detached('stubborn', `sh -c 'sleep ${orphanTime} & exit 0'`, [], andBecomes);
+const startedPlain = scenario(plain.scenario);
+/** What its PID 1 left undone. */
+const init = { ended: false, zombies: [] as string[] };
+const listedPlain = scenario(
+  ps('stubborn', plain, {
+    async first() {
+      const pid = plain.init?.pid ?? 0;
+      const children = (): number[] => childrenOf(pid);
+      const zombies = (): number[] => children().filter((child) => processState(child) === 'Z');
+      await comesTrue(() => !children().some((child) => argumentsOf(child).at(-1) === orphanTime));
+      await comesTrue(() => zombies().length === 0, plain.processes);
+      init.zombies = zombies().map((child) => `process ${processFacts(child)?.innerPid}, state Z, parent PID 1`);
+      send(plain.init, 'SIGTERM');
+      await settled(plain.processes);
+      init.ended = !plain.processes.some(lives);
     },
   }),
 );
@@ -349,13 +365,14 @@ function listedAs(run: Run, { id }: Detached): { line: string; runs: boolean; st
   return { line, runs: /\brunning\b/.test(line), status: exited === null ? null : Number(exited[1]) };
 }
 
+/** What it printed, where the report does not say so by itself. */
 const quote = (run: Run): string[] => [
   ...run.stdout
     .split('\n')
     .filter((line) => line.trim() !== '')
     .slice(0, 6)
     .map((line) => `it printed: ${line.slice(0, 70)}`),
-  ...showStderr(run),
+  ...(run.exitCode === 0 && !run.timedOut ? showStderr(run) : []),
 ];
 
 const shown = ({ innerPid, state, argv, exe }: ProcessFacts): string =>
@@ -370,23 +387,23 @@ check('lifecycle.1', 'run -d prints the id and comes back, and the container goe
     if (run.timedOut) return { expected, actual: 'box.ts did not come back', evidence: quote(run), seenIn: run };
     if (run.during === null) return { expected, actual: showEnd(run), evidence: quote(run) };
     const { processes, hostname } = run.during;
+    if (run.holdsOutput) {
+      return {
+        expected: 'that whoever reads what run -d prints comes to the end of it',
+        actual: 'a process of the container still holds that pipe open',
+        evidence: processes.map(shown),
+      };
+    }
     const printed = run.stdout.trim().split('\n').at(-1)!.trim();
     if (printed !== hostname) {
       return { expected, actual: `it printed "${printed}", and the container is ${hostname}`, evidence: quote(run) };
     }
     const inSession = processes.filter(({ session }) => session === run.session);
-    if (inSession.length > 0) {
-      return {
-        expected: 'no process of it in the session of whoever started it',
-        actual: `${inSession.length} of ${processes.length} are in it`,
-        evidence: inSession.map(shown),
-      };
-    }
-    if (!run.holdsOutput) return undefined;
+    if (inSession.length === 0) return undefined;
     return {
-      expected: 'that whoever reads what run -d prints comes to the end of it',
-      actual: 'a process of the container still holds that pipe open',
-      evidence: processes.map(shown),
+      expected: 'no process of it in the session of whoever started it',
+      actual: `${inSession.length} of ${processes.length} are in it`,
+      evidence: inSession.map(shown),
     };
   },
 });
@@ -416,14 +433,14 @@ check('lifecycle.2', 'logs prints what it has written, on stdout and on stderr',
 });
 
 check('lifecycle.3', 'its PID 1 hands signals on to the command, and no zombie stays', {
-  of: started,
+  of: startedPlain,
   needs: ['lifecycle.1'],
-  shownBy:
-    'id=$(box run -d sh -c "sh -c \\"sleep 0.1 & exit 0\\"; sleep 100"); sleep 1; ps -eo pid,ppid,stat,args | grep sleep',
+  shownBy: `box run -d sh -c "sh -c \\"sleep 0.1 & exit 0\\"; exec sleep 100"; sleep 1; ps -eo pid,ppid,stat,args | grep sleep`,
   why: 'Whoever has lost its parent comes to PID 1 of its PID namespace, and stays a zombie until that one waits for it. And the kernel keeps signals from a PID 1 that does not ask for them. An ordinary command does neither; so the container gets an init, which starts the command.',
   man: 'pid_namespaces(7)',
   holds(run) {
-    const { processes } = run.during!;
+    if (run.during === null) return { expected: 'a command that runs', actual: showEnd(run), evidence: quote(run) };
+    const { processes } = run.during;
     if (init.zombies.length > 0) {
       return {
         expected: 'that PID 1 takes note of the end of children which others have left to it',
@@ -431,11 +448,14 @@ check('lifecycle.3', 'its PID 1 hands signals on to the command, and no zombie s
         evidence: [...init.zombies, ...processes.map(shown)],
       };
     }
-    if (init.heard) return undefined;
+    const expected = 'that a SIGTERM to PID 1 ends a command which does not catch it, and the container with it';
+    if (!init.ended) return { expected, actual: 'it still runs', evidence: processes.map(shown) };
+    const line = listedAs(listedPlain.run!, plain);
+    if (line === null || line.status === null || line.status === 143) return undefined;
     return {
-      expected: 'that the command catches a SIGUSR1 which was sent to PID 1 of the container',
-      actual: 'the command heard nothing of it',
-      evidence: processes.map(shown),
+      expected: 'status 143 of the container: its command was ended by SIGTERM',
+      actual: `"${line.line.slice(0, 50)}"`,
+      seenIn: listedPlain.run!,
     };
   },
 });
@@ -532,8 +552,7 @@ check('lifecycle.6', 'stop asks it by SIGTERM, waits for the time given, and onl
       [run, 'one that catches SIGTERM'],
       [stoppedStubborn.run!, 'one that ignores SIGTERM'],
     ] as const) {
-      if (startedStubborn.run!.during === null || (each.exitCode === 0 && living.get(each.scenario) === false))
-        continue;
+      if (each.exitCode === 0 && living.get(each.scenario) === false) continue;
       return {
         expected: `${gone}: of ${name}`,
         actual: each.exitCode === 0 ? 'it still runs' : showEnd(each),
@@ -647,10 +666,13 @@ check('lifecycle.10', 'rm removes all of a container that has ended, and none th
   man: 'cgroups(7)',
   holds(run) {
     const early = removedTooEarly.run!;
-    if (early.exitCode === 0 || living.get(early.scenario) !== true) {
+    const kept = leftByEarlyRm.some((left) => left.startsWith('directory'));
+    if (early.exitCode === 0 || living.get(early.scenario) !== true || !kept) {
       return {
-        expected: 'that rm refuses one that runs, with a status that is not 0',
-        actual: living.get(early.scenario) === true ? showEnd(early) : 'it has ended',
+        expected: 'that rm refuses one that runs, with a status that is not 0, and takes nothing from it',
+        actual: kept
+          ? `${living.get(early.scenario) ? '' : 'it has ended, and '}${showEnd(early)}`
+          : 'its directory is gone',
         evidence: quote(early),
         seenIn: early,
       };
@@ -722,7 +744,7 @@ check('lifecycle.12', '-t gives it a terminal of its own devpts, of the right si
   man: 'pty(7)',
   holds(run) {
     const expected = `/dev/pts/0 in the container, of ${sizeOf(size)}`;
-    const found = /tty=(\S*) size=(.*?)\r?$/m.exec(run.stdout);
+    const found = /tty=(.*?) size=(.*?)\r?$/m.exec(run.stdout);
     if (found === null) return { expected, actual: showEnd(run), evidence: quote(run) };
     const [, tty, its] = found;
     if (!/^\/dev\/pts\/\d+$/.test(tty!) || !/\b\d+\b/.test(said(run, 'pts') ?? '')) {

@@ -15,7 +15,7 @@ export type Scenario = {
   words?: () => readonly string[];
   /** Words before them that ask for limits. A bonus level may leave them out: see departures.ts. */
   limits?: readonly string[];
-  /** What a student types after `box -- level-NN run` to see the same. */
+  /** What a student types after `box -- level-NN run` to see the same; with `words`, after `box -- level-NN`. */
   reproduce: string;
   /**
    * The testbed that it runs in: those of one name run on the same host, one after the other, in the order in which
