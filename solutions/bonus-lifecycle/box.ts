@@ -270,7 +270,7 @@ function exec({ terminal, command, ...asked }: ExecOptions): number {
   if (init === null) throw new Error(`${asked.id} is not running`);
   if (terminal) needTerminal();
   const [here, there] = linux.socketpair(linux.AF_UNIX, linux.SOCK_STREAM | linux.SOCK_CLOEXEC);
-  // A process with one thread: Node has several, and the kernel lets none of those into a mount namespace.
+  // Node has several threads, and setns moves the one that calls it. A child has just that one.
   const pid = linux.fork();
   if (pid === 0) {
     fs.closeSync(here);

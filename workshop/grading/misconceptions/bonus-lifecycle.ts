@@ -82,7 +82,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'setns-with-threads',
     checks: ['lifecycle.5'],
-    why: 'A process with several threads may not enter another mount namespace, and Node always has several. A child that has been forked has one.',
+    why: 'setns moves one thread, and a process with several may not have them in two mount namespaces. Node always has several. A child that has been forked has one.',
     shows: (run) => findCall(run, 'setns', ({ errno }) => errno === 'EINVAL'),
   },
   {
@@ -95,7 +95,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'pid-namespace-without-a-child',
     checks: ['lifecycle.5'],
     why: 'A process keeps its pid for all of its life, so it cannot move into another PID namespace. What setns changes is where its children are born.',
-    shows: (run, finding) => /not in its own are: pid$/.test(finding.actual) && (setnsCall(run) ?? true),
+    shows: (run, finding) => finding.actual === 'not in its own are: pid' && (setnsCall(run) ?? true),
   },
   {
     slug: 'namespaces-left-out',
@@ -181,7 +181,7 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['lifecycle.10'],
     line: /rmSync\(/,
     why: 'The one who removes the cgroups at the container’s end was killed. They are empty, but they stay until somebody removes them; and now their container is not even listed any more.',
-    shows: (_run, finding) => /^cgroup /.test(finding.actual),
+    shows: (_run, finding) => finding.actual.startsWith('cgroup '),
   },
   {
     slug: 'host-let-go-before',
@@ -209,13 +209,13 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'terminal-of-the-host',
     checks: ['lifecycle.12'],
     why: 'The command has the host’s terminal for its stdin. Its own /dev/pts does not have it, so it cannot find out its name, or open it again. And it can read what is typed there, and push characters into it.',
-    shows: (run, finding) => /^tty says/.test(finding.actual) && (findCall(run, ['execvp', 'execvpe']) ?? true),
+    shows: (run, finding) => finding.actual.startsWith('tty says') && (findCall(run, ['execvp', 'execvpe']) ?? true),
   },
   {
     slug: 'size-not-asked',
     checks: ['lifecycle.12'],
     why: 'A new terminal has the size that whoever made it says; 0 rows of 0 columns, if nothing was said. The outer one knows what the user sees.',
-    shows: (run, finding) => /^its size is/.test(finding.actual) && (findCall(run, 'openpty') ?? true),
+    shows: (run, finding) => finding.actual.startsWith('its size is') && (findCall(run, 'openpty') ?? true),
   },
   {
     slug: 'size-only-once',
