@@ -124,16 +124,6 @@ const entered = scenario(
   ),
 );
 const enteredInVain = scenario(verb('lifecycle', ({ id }) => ['exec', id, `no-such-${randomWord()}`], main));
-/** What there is of the container after an rm while it runs. */
-let leftByEarlyRm: string[] = [];
-const removedTooEarly = scenario(
-  verb('lifecycle', ({ id }) => ['rm', id], main, {
-    async last(testbed) {
-      await note(main, () => removedTooEarly.scenario)();
-      leftByEarlyRm = leftOf(testbed, main.id);
-    },
-  }),
-);
 const stopped = scenario(
   verb('lifecycle', ({ id }) => ['stop', id], main, { last: note(main, () => stopped.scenario) }),
 );
@@ -207,6 +197,19 @@ const listedPlain = scenario(
   }),
 );
 
+const inUse = detached('stubborn', 'true');
+scenario(inUse.scenario);
+/** What there is of the container after an rm while it runs. */
+let leftByEarlyRm: string[] = [];
+const removedTooEarly = scenario(
+  verb('stubborn', ({ id }) => ['rm', id], inUse, {
+    async last(testbed) {
+      await note(inUse, () => removedTooEarly.scenario)();
+      leftByEarlyRm = leftOf(testbed, inUse.id);
+    },
+  }),
+);
+
 // ---- mishaps ------------------------------------------------------------------------------------------------
 
 const victim = detached('mishaps of lifecycle', 'true');
@@ -220,13 +223,15 @@ const listedOrphan = scenario(
     },
   }),
 );
+/** Processes that have the pids of the victim's. */
+let strangers: KnownProcess[] = [];
 const listedStranger = scenario(
   ps('mishaps of lifecycle', victim, {
     async first(testbed) {
       await killTogether(victim.processes);
-      await giveOutAgain(
+      strangers = await giveOutAgain(
         testbed,
-        [...victim.keepers, ...(victim.init === undefined ? [] : [victim.init])].map(({ hostPid }) => hostPid),
+        victim.processes.map(({ hostPid }) => hostPid),
       );
     },
   }),
@@ -234,14 +239,10 @@ const listedStranger = scenario(
 const enteredStranger = scenario(
   verb('mishaps of lifecycle', ({ id }) => ['exec', id, '/bin/sh', '-c', 'echo it ran'], victim),
 );
-/** Strangers that live before and after a stop of the container that is gone. */
-const strangers = { before: 0, after: 0 };
-const countStrangers = (testbed: Testbed): number =>
-  testbed.pids().filter((pid) => argumentsOf(pid).join(' ') === 'sleep 100000').length;
+let allLive = true;
 const stoppedStranger = scenario(
   verb('mishaps of lifecycle', ({ id }) => ['stop', '--grace', '0', id], victim, {
-    first: async (testbed) => void (strangers.before = countStrangers(testbed)),
-    last: async (testbed) => void (strangers.after = countStrangers(testbed)),
+    last: async () => void (allLive = strangers.every(lives)),
   }),
 );
 let leftOfLost: string[] = [];
@@ -604,7 +605,7 @@ function lie(run: Run, of: Detached, alive: boolean, after: string): Finding | u
 check('lifecycle.7', 'after a kill -9 nobody lies, and nobody takes a stranger for the container', {
   of: listedOrphan,
   needs: ['lifecycle.4', 'lifecycle.5', 'lifecycle.6'],
-  shownBy: 'box run -d sleep 100; pkill -KILL -f run.-d; sleep 1; box ps',
+  shownBy: 'box run -d sleep 100; pkill -KILL -o -f run.-d; sleep 1; box ps',
   why: 'What is written in a file was true when it was written. Who has been killed since has written nothing; and the pid that stands there may be another process’s by now. Only a pid together with the time at which its process started is a name for good.',
   man: 'proc_pid_stat(5)',
   holds(run) {
@@ -618,7 +619,7 @@ check('lifecycle.7', 'after a kill -9 nobody lies, and nobody takes a stranger f
     if (ran.exitCode === 0 || ran.stdout.includes('it ran')) {
       return { expected, actual: 'exec ran the command, in another process’s namespaces', seenIn: ran };
     }
-    if (strangers.after < strangers.before) {
+    if (!allLive) {
       return {
         expected,
         actual: 'stop has ended the other process',
@@ -633,6 +634,8 @@ check('lifecycle.7', 'after a kill -9 nobody lies, and nobody takes a stranger f
 check('lifecycle.8', 'after a restart of the machine nothing of it counts as running', {
   of: listedAfterRestart,
   needs: ['lifecycle.7'],
+  shownBy:
+    'box run -d sleep 100; cat /proc/sys/kernel/random/uuid > /run/id; mount --bind /run/id /proc/sys/kernel/random/boot_id; box ps',
   why: 'With a restart, pids and the clock ticks since it begin anew, and a machine that starts the same services in the same order comes to the same numbers. A name for good needs the boot id as well.',
   man: 'random(4)',
   holds(run) {
@@ -644,6 +647,7 @@ check('lifecycle.8', 'after a restart of the machine nothing of it counts as run
 check('lifecycle.9', 'what is known of it is not lost where nothing more can be written', {
   of: listedUnwritten,
   needs: ['lifecycle.7'],
+  shownBy: 'box run -d sleep 100; prlimit --fsize=0 --pid $(pgrep -o -f run.-d); pkill -KILL -x sleep; sleep 1; box ps',
   why: 'A file that is opened to be written anew is empty at first. Who is killed at this moment, or finds the disk full, leaves it so. What must not be lost is written under another name, and then takes the old one’s place in one step.',
   man: 'rename(2)',
   holds(run) {

@@ -1,6 +1,6 @@
 // What can befall a host on which containers go on by themselves: killed processes, pids that are given out again, a disk
 // on which nothing can be written, a restart of the machine.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -49,13 +49,19 @@ export async function comesTrue(isSo: () => boolean, processes: readonly KnownPr
 /** Kills these at the same moment, for none of them to see how another one ends, and waits for their end. */
 export async function killTogether(processes: readonly KnownProcess[]): Promise<void> {
   const live = processes.filter(lives);
-  for (const signal of ['SIGSTOP', 'SIGKILL'] as const) live.forEach(({ pid }) => process.kill(pid, signal));
+  for (const signal of ['SIGSTOP', 'SIGKILL'] as const) live.forEach((one) => send(one, signal));
   await comesTrue(() => !live.some(lives));
 }
 
 /** Sends a signal to one that lives. */
 export function send(one: KnownProcess | undefined, signal: NodeJS.Signals): void {
-  if (one !== undefined && lives(one)) process.kill(one.pid, signal);
+  if (one === undefined || !lives(one)) return;
+  try {
+    process.kill(one.pid, signal);
+  } catch (error) {
+    // It has ended since.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** Waits until all of these have ended, or those that have not are at rest. */
@@ -71,23 +77,32 @@ export function letWriteNothing(processes: readonly KnownProcess[]): void {
 }
 
 /**
- * Starts strangers that have the pids of processes that have ended. Where the kernel cannot be asked for a pid
- * (CONFIG_CHECKPOINT_RESTORE), there are none.
+ * Starts strangers that have the pids of processes that have ended, and returns them. Where the kernel cannot be asked for
+ * a pid (CONFIG_CHECKPOINT_RESTORE), there are none.
  */
-export async function giveOutAgain(testbed: Testbed, pids: readonly number[]): Promise<void> {
-  await run(
-    testbed,
-    `for pid in "$@"; do
-       [ ! -e "/proc/$pid" ] || continue
-       for _ in 1 2 3 4 5 6 7 8 9 10; do
-         echo $((pid - 1)) > /proc/sys/kernel/ns_last_pid || exit 0
-         sleep 100000 > /dev/null 2>&1 < /dev/null &
-         [ "$!" != "$pid" ] || break
-         kill $!
-       done
-     done`,
-    pids.map(String),
+export async function giveOutAgain(testbed: Testbed, pids: readonly number[]): Promise<KnownProcess[]> {
+  const cgroups = testbed.cgroupRoots.map(({ version, directory }) =>
+    version === 2 ? `${directory}/init` : directory,
   );
+  // From outside its cgroups, for the guard of a testbed lets nobody in it write this setting.
+  const enter = ['--target', String(testbed.initPid), '--pid', '--', 'sh', '-c'];
+  const script = `cgroups=$1
+    shift
+    for pid in "$@"; do
+      [ ! -e "/proc/${testbed.initPid}/root/proc/$pid" ] || continue
+      for _ in 1 2 3 4 5 6 7 8 9 10; do
+        echo $((pid - 1)) > /proc/sys/kernel/ns_last_pid || exit 0
+        sleep 100000 > /dev/null 2>&1 < /dev/null &
+        [ "$!" != "$pid" ] || break
+        kill $!
+      done
+      for cgroup in $cgroups; do echo $! > "$cgroup/cgroup.procs"; done
+    done`;
+  const words = [...enter, script, 'sh', cgroups.join(' '), ...pids.map(String)];
+  const shell = spawn('nsenter', words, { stdio: 'ignore', env: { PATH: systemPath } });
+  await once(shell, 'exit');
+  const all = testbed.pids().map(known);
+  return all.filter(({ hostPid }) => pids.includes(hostPid));
 }
 
 /**

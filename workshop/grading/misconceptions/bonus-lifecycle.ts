@@ -41,7 +41,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'stderr-left-out',
     checks: ['lifecycle.2'],
-    line: /dup2\(.*, 2\)|logOf\(/,
+    line: [/dup2\(.*, 2\)/, /log/i],
     why: 'A program has two outputs, and what it complains about goes to the second one, descriptor 2. That one has to lead to the log, too.',
     shows: (_run, finding) => /to stderr/.test(finding.expected) && /not there/.test(finding.actual),
   },
