@@ -252,10 +252,10 @@ const removedLost = scenario(
   }),
 );
 
-const unwritable = detached('mishaps of lifecycle', 'true');
+const unwritable = detached('unwritable', 'true');
 const startedUnwritable = scenario(unwritable.scenario);
 const listedUnwritten = scenario(
-  ps('mishaps of lifecycle', unwritable, {
+  ps('unwritable', unwritable, {
     async first() {
       letWriteNothing(unwritable.processes);
       send(unwritable.init, 'SIGKILL');
@@ -605,7 +605,7 @@ function lie(run: Run, of: Detached, alive: boolean, after: string): Finding | u
 check('lifecycle.7', 'after a kill -9 nobody lies, and nobody takes a stranger for the container', {
   of: listedOrphan,
   needs: ['lifecycle.4', 'lifecycle.5', 'lifecycle.6'],
-  shownBy: 'box run -d sleep 100; pkill -KILL -o -f run.-d; sleep 1; box ps',
+  shownBy: 'box run -d sleep 100; pkill -KILL -o -x MainThread; sleep 1; box ps',
   why: 'What is written in a file was true when it was written. Who has been killed since has written nothing; and the pid that stands there may be another process’s by now. Only a pid together with the time at which its process started is a name for good.',
   man: 'proc_pid_stat(5)',
   holds(run) {
@@ -647,7 +647,8 @@ check('lifecycle.8', 'after a restart of the machine nothing of it counts as run
 check('lifecycle.9', 'what is known of it is not lost where nothing more can be written', {
   of: listedUnwritten,
   needs: ['lifecycle.7'],
-  shownBy: 'box run -d sleep 100; prlimit --fsize=0 --pid $(pgrep -o -f run.-d); pkill -KILL -x sleep; sleep 1; box ps',
+  shownBy:
+    'box run -d sleep 100; prlimit --fsize=0 --pid $(pgrep -o -x MainThread); pkill -KILL -x sleep; sleep 1; box ps',
   why: 'A file that is opened to be written anew is empty at first. Who is killed at this moment, or finds the disk full, leaves it so. What must not be lost is written under another name, and then takes the old one’s place in one step.',
   man: 'rename(2)',
   holds(run) {

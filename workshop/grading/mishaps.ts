@@ -112,7 +112,7 @@ export async function giveOutAgain(testbed: Testbed, pids: readonly number[]): P
 export async function restart(testbed: Testbed, processes: readonly KnownProcess[]): Promise<void> {
   await killTogether(processes);
   for (const { directory, names } of testbed.cgroupRoots) {
-    for (const name of names().toReversed()) await comesTrue(() => removed(path.join(directory, name)));
+    for (const name of names().toReversed()) await comesTrue(() => removed(path.join(directory, name)), processes);
   }
   await giveOutAgain(
     testbed,
