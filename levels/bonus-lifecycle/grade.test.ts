@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { dataDirectory } from '../../workshop/paths.ts';
-import { grade } from '#grading';
+import { grade, type PlannedRun } from '#grading';
 import { type Finding, showEnd, showStderr } from '#grading/finding';
 import {
   comesTrue,
@@ -30,7 +30,6 @@ const { scenario, check } = grade('bonus-lifecycle', misconceptions);
 /** A container that goes on by itself, and what is known of it. */
 type Detached = {
   scenario: Scenario;
-  run: Run | null;
   id: string;
   processes: KnownProcess[];
   /** Its PID 1. */
@@ -51,14 +50,13 @@ const andBecomes = (last: string): string => `exec sleep ${last}`;
 function detached(host: string, script: string, options: readonly string[] = [], behind = andWaits): Detached {
   const last = longTime();
   const self: Detached = {
-    run: null,
     id: 'none',
     processes: [],
     init: undefined,
     keepers: [],
     scenario: {
       host,
-      args: ['-d', ...options, '-i', 'busybox', '/bin/sh', '-c', `${script}\n${behind(last)}`],
+      args: ['-d', ...options, '/bin/sh', '-c', `${script}\n${behind(last)}`],
       staysWith: last,
       meanwhile: async (_testbed: Testbed, { processes, commands, hostname }: Snapshot) => {
         self.id = hostname;
@@ -169,7 +167,10 @@ const listedEnded = scenario(
   ps('stubborn', ending, {
     async first() {
       const shell = startedEnding.run?.during?.commands.find(({ argv }) => argv[0] === '/bin/sh');
-      if (shell !== undefined) send(known(shell.pid), 'SIGUSR2');
+      send(
+        ending.processes.find(({ pid }) => pid === shell?.pid),
+        'SIGUSR2',
+      );
       await settled(ending.processes);
     },
   }),
@@ -277,13 +278,8 @@ const shared = { folder: `/srv/${randomWord()}`, other: `/srv/${randomWord()}`, 
 const made = `made-${randomWord()}`;
 const place = `/${randomWord()}/${randomWord()}`;
 const inTmp = `in-${randomWord()}`;
-const onHostFile = (testbed: Testbed, name: string): string => `/proc/${testbed.initPid}/root${name}`;
-const readOnHost = (testbed: Testbed, name: string): string | null => {
-  const file = onHostFile(testbed, name);
-  return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trim() : null;
-};
-/** What lies on the host afterwards. */
-const onHostAfterwards: Record<string, string | null> = {};
+/** What the host's folder holds afterwards: the new file, and the one that must not be. */
+let inFolder = '';
 const withVolumes = scenario({
   host: 'volumes',
   args: [
@@ -303,7 +299,7 @@ const withVolumes = scenario({
   ],
   files: { [`${shared.folder}/file`]: { text: `${shared.text}\n`, mode: 0o644 } },
   async last(testbed) {
-    for (const name of [made, 'changed']) onHostAfterwards[name] = readOnHost(testbed, `${shared.folder}/${name}`);
+    inFolder = await onHost(testbed, 'cd "$1" && cat "$2"; ls changed 2> /dev/null', [shared.folder, made]);
   },
   reproduce: `-v /etc/apt:/data -v /etc/apt:/frozen:ro sh -c 'ls /data; touch /frozen/x'`,
 });
@@ -319,10 +315,9 @@ const throughLink = scenario({
   ],
   files: { [`${shared.other}/file`]: { text: `${shared.text}\n`, mode: 0o644 } },
   async first(testbed) {
-    if (!fs.existsSync(onHostFile(testbed, shared.folder))) fs.mkdirSync(onHostFile(testbed, shared.folder));
-    fs.symlinkSync('/tmp', onHostFile(testbed, `${shared.folder}/way`));
+    await onHost(testbed, 'mkdir -p "$1" && ln -s /tmp "$1/way"', [shared.folder]);
   },
-  last: async (testbed) => void (madeOnHost = fs.existsSync(onHostFile(testbed, `/tmp/${inTmp}`))),
+  last: async (testbed) => void (madeOnHost = (await onHost(testbed, 'ls /tmp')).includes(inTmp)),
   reproduce: '-v /srv/a:/data -v /srv/b:/data/link/b true',
 });
 
@@ -580,8 +575,11 @@ check('lifecycle.6', 'stop asks it by SIGTERM, waits for the time given, and onl
   },
 });
 
-/** What `ps` says that is not so. */
-function lie(run: Run, of: Detached, alive: boolean, after: string): Finding | undefined {
+/** What `ps` says that is not so, of a container that was started in another run. */
+function lie({ run: start }: PlannedRun, run: Run, of: Detached, alive: boolean, after: string): Finding | undefined {
+  if (start!.during === null) {
+    return { expected: 'a container that goes on', actual: showEnd(start!), evidence: quote(start!), seenIn: start! };
+  }
   const line = listedAs(run, of);
   const expected = `that ps lists it, and as what it is ${after}`;
   if (line === null) return { expected, actual: showEnd(run), evidence: quote(run), seenIn: run };
@@ -609,10 +607,15 @@ check('lifecycle.7', 'after a kill -9 nobody lies, and nobody takes a stranger f
   why: 'What is written in a file was true when it was written. Who has been killed since has written nothing; and the pid that stands there may be another process’s by now. Only a pid together with the time at which its process started is a name for good.',
   man: 'proc_pid_stat(5)',
   holds(run) {
-    if (startedVictim.run!.during === null) return undefined;
-    const orphan = lie(run, victim, living.get(run.scenario) ?? false, 'after a kill -9 of the box.ts that stayed');
+    const orphan = lie(
+      startedVictim,
+      run,
+      victim,
+      living.get(run.scenario) ?? false,
+      'after a kill -9 of the box.ts that stayed',
+    );
     if (orphan !== undefined) return orphan;
-    const stranger = lie(listedStranger.run!, victim, false, 'when another process has its pid');
+    const stranger = lie(startedVictim, listedStranger.run!, victim, false, 'when another process has its pid');
     if (stranger !== undefined) return stranger;
     const expected = 'that exec and stop refuse a container that is gone, when another process has its pid';
     const ran = enteredStranger.run!;
@@ -639,8 +642,13 @@ check('lifecycle.8', 'after a restart of the machine nothing of it counts as run
   why: 'With a restart, pids and the clock ticks since it begin anew, and a machine that starts the same services in the same order comes to the same numbers. A name for good needs the boot id as well.',
   man: 'random(4)',
   holds(run) {
-    if (startedRebooted.run!.during === null) return undefined;
-    return lie(run, rebooted, false, 'after a restart, when another process has its pid and its start time');
+    return lie(
+      startedRebooted,
+      run,
+      rebooted,
+      false,
+      'after a restart, when another process has its pid and its start time',
+    );
   },
 });
 
@@ -652,9 +660,9 @@ check('lifecycle.9', 'what is known of it is not lost where nothing more can be 
   why: 'A file that is opened to be written anew is empty at first. Who is killed at this moment, or finds the disk full, leaves it so. What must not be lost is written under another name, and then takes the old one’s place in one step.',
   man: 'rename(2)',
   holds(run) {
-    if (startedUnwritable.run!.during === null) return undefined;
     const alive = living.get(run.scenario) ?? false;
     return lie(
+      startedUnwritable,
       run,
       unwritable,
       alive,
@@ -713,14 +721,14 @@ check('lifecycle.11', '-v shows a folder or file of the host in it, with :ro to 
         return { expected, actual: `${probe}: ${said(run, probe)}`, evidence: showStderr(run) };
       }
     }
-    if (said(run, 'write') !== 'written' || onHostAfterwards[made] !== made) {
+    if (said(run, 'write') !== 'written' || !inFolder.includes(made)) {
       return {
         expected: 'that what it writes there is on the host',
-        actual: `${said(run, 'write')}; on the host: ${onHostAfterwards[made]}`,
+        actual: `${said(run, 'write')}; on the host: ${inFolder || 'nothing'}`,
       };
     }
     const frozen = ['write frozen', 'write file'].find((probe) => said(run, probe) === 'written');
-    if (frozen !== undefined || onHostAfterwards['changed'] !== null) {
+    if (frozen !== undefined || inFolder.includes('changed')) {
       return {
         expected: 'that nothing can be written where :ro was asked for',
         actual: `${frozen === 'write file' ? '/etc/one-file' : '/frozen'} could be written`,
