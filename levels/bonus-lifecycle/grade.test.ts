@@ -1,7 +1,6 @@
 // What must be true of the bonus level about containers that go on by themselves.
 import fs from 'node:fs';
 import path from 'node:path';
-import { dataDirectory } from '../../workshop/paths.ts';
 import { grade, type PlannedRun } from '#grading';
 import { type Finding, showEnd, showStderr } from '#grading/finding';
 import {
@@ -24,6 +23,7 @@ import type { Run, Snapshot } from '#grading/run';
 import { holdStill, type Scenario } from '#grading/scenario';
 import type { Testbed } from '#grading/testbed';
 import { probes, said } from '#grading/tour';
+import { dataDirectory } from '../../workshop/paths.ts';
 
 const { scenario, check } = grade('bonus-lifecycle', misconceptions);
 
