@@ -1,4 +1,6 @@
-// Flags of the standard descriptors. See fcntl(2), close_range(2).
+// Descriptors: copies of them, and the flags of the standard ones. See dup2(2), fcntl(2), close_range(2).
+import { whole } from './argument.ts';
+import { call } from './call.ts';
 import { libc } from './libc.ts';
 
 const fcntl = libc('int fcntl(int fd, int cmd, long arg)');
@@ -12,6 +14,19 @@ const FD_CLOEXEC = 1;
 const O_NONBLOCK = 0o4000;
 const CLOSE_RANGE_CLOEXEC = 4;
 const LAST_DESCRIPTOR = 0xffff_ffff;
+
+const nativeDup2 = libc('int dup2(int oldfd, int newfd)');
+
+/**
+ * Makes `newfd` lead to the same open file as `oldfd`; what it led to before is closed. See dup2(2).
+ *
+ * @throws LinuxError EBADF where oldfd is not open
+ */
+export function dup2(oldfd: number, newfd: number): void {
+  call('dup2', nativeDup2, [whole('dup2', 'oldfd', oldfd, 0), whole('dup2', 'newfd', newfd, 0)], dup2);
+}
+
+// What follows is for exec and wait; the package does not export it.
 
 /** stdin, stdout and stderr */
 const standard = [0, 1, 2];

@@ -45,6 +45,7 @@ export {
   CAP_BPF,
   CAP_CHECKPOINT_RESTORE,
 } from './capability.ts';
+export { dup2 } from './descriptor.ts';
 export { LinuxError } from './error.ts';
 export { _exit } from './exit.ts';
 export { execvp, execvpe } from './exec.ts';
@@ -101,7 +102,9 @@ export {
   unshare,
 } from './namespace.ts';
 export { getpid } from './pid.ts';
+export { pidfd_open, pidfd_send_signal } from './pidfd.ts';
 export { O_CLOEXEC, pipe2 } from './pipe.ts';
+export { poll, type PollFd, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from './poll.ts';
 export {
   PR_CAP_AMBIENT,
   PR_CAP_AMBIENT_CLEAR_ALL,
@@ -115,7 +118,42 @@ export {
   prctl,
 } from './prctl.ts';
 export { chroot, pivot_root } from './root.ts';
-export { kill, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM } from './signal.ts';
+export { setsid } from './session.ts';
+export {
+  kill,
+  SIG_BLOCK,
+  SIG_SETMASK,
+  SIG_UNBLOCK,
+  SIGALRM,
+  SIGCHLD,
+  SIGCONT,
+  SIGHUP,
+  SIGINT,
+  SIGKILL,
+  SIGPIPE,
+  sigprocmask,
+  SIGQUIT,
+  SIGSTOP,
+  SIGTERM,
+  SIGTSTP,
+  SIGUSR1,
+  SIGUSR2,
+  sigwaitinfo,
+  SIGWINCH,
+} from './signal.ts';
+export { AF_UNIX, recv_fd, send_fd, SOCK_CLOEXEC, SOCK_STREAM, socketpair } from './socket.ts';
+export {
+  cfmakeraw,
+  login_tty,
+  openpty,
+  tcgetattr,
+  tcgetwinsize,
+  TCSADRAIN,
+  tcsetattr,
+  tcsetwinsize,
+  type Termios,
+  type WindowSize,
+} from './terminal.ts';
 export { setgid, setgroups, setuid } from './user.ts';
 export { __WALL, type ExitStatus, waitpid, WCONTINUED, WNOHANG, WUNTRACED } from './wait.ts';
 export { setxattr, XATTR_CREATE, XATTR_REPLACE } from './xattr.ts';

@@ -46,10 +46,11 @@ export function unshare(flags: number): void {
 }
 
 /**
- * Moves the caller into a namespace that exists. See setns(2).
+ * Moves the caller into a namespace that exists, or with a pidfd into several of that process. With CLONE_NEWPID it is
+ * the caller's children that move. Only the calling thread moves: in a child it is the whole process. See setns(2).
  *
- * @param fd a descriptor of /proc/PID/ns/NAME
- * @param nstype the CLONE_NEW* it must be, or 0 for any
+ * @param fd a descriptor of /proc/PID/ns/NAME, or of pidfd_open
+ * @param nstype the CLONE_NEW* it must be, or 0 for any; with a pidfd, those to enter
  * @throws LinuxError EINVAL for a mount namespace in a process with several threads, as Node is: setns in a child
  */
 export function setns(fd: number, nstype = 0): void {

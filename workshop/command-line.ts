@@ -1,5 +1,5 @@
-// The command line of every box.ts: `box.ts run [options] <command…>`. Given to students, so that a level is only
-// about containers.
+// The command line of every box.ts: `box.ts run [options] <command…>`, and more words where containers can go on by
+// themselves. Given to students, so that a level is only about containers.
 import path from 'node:path';
 import { _exit } from '../linux/exit.ts';
 import { describe } from '../linux/stack.ts';
@@ -38,6 +38,54 @@ export type BoxOptions = {
   command: string[];
 };
 
+/** A directory or file of the host that is to be seen in the container, too. */
+export type Volume = {
+  /** Where it is on the host. */
+  source: string;
+  /** Where it is to be in the container. */
+  target: string;
+  readOnly: boolean;
+};
+
+/** What the user asked for, where containers can go on by themselves: bonus-lifecycle. */
+export type LifecycleOptions = BoxOptions & {
+  /** Whether the container goes on by itself, and box.ts comes back at once. */
+  detach: boolean;
+  /** Whether the command gets a terminal of its own. */
+  terminal: boolean;
+  volumes: Volume[];
+};
+
+/** Where containers are. */
+export type ContainersOptions = {
+  /** The folder in which each container has a folder of its own. */
+  containerDir: string;
+};
+
+/** One container: by its id, the name of its folder. There need not be one of that name. */
+export type ContainerOptions = ContainersOptions & { id: string };
+
+export type ExecOptions = ContainerOptions & {
+  /** Whether the command gets a terminal of its own. */
+  terminal: boolean;
+  command: string[];
+};
+
+export type StopOptions = ContainerOptions & {
+  /** Seconds that it has to end by itself. */
+  grace: number;
+};
+
+/** What a box.ts does that has more words than `run`. Where nothing is returned, the exit status is 0. */
+export type Verbs = {
+  run(options: LifecycleOptions): number;
+  ps(options: ContainersOptions): number | void;
+  logs(options: ContainerOptions): number | void;
+  exec(options: ExecOptions): number;
+  stop(options: StopOptions): number | void;
+  rm(options: ContainerOptions): number | void;
+};
+
 const options = {
   image: { type: 'string', short: 'i' },
   'image-dir': { type: 'string' },
@@ -48,6 +96,23 @@ const options = {
   'memory-swap': { type: 'string' },
   user: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** Where containers can go on by themselves. */
+const lifecycleOptions = {
+  ...options,
+  detach: { type: 'boolean', short: 'd' },
+  terminal: { type: 'boolean', short: 't' },
+  volume: { type: 'string', short: 'v', multiple: true },
+} as const;
+
+/** Of the other words than `run`: what each understands. */
+export const verbOptions = {
+  ps: {},
+  logs: {},
+  exec: { terminal: { type: 'boolean', short: 't' } },
+  stop: { grace: { type: 'string' } },
+  rm: {},
 } as const;
 
 const usage = `Usage: box.ts run [options] <command> [arguments…]
@@ -68,6 +133,25 @@ Exit status: the command's own; 128+n where signal n ended it; 125 where box.ts 
 126 where the command cannot be executed, 127 where it is not found.
 `;
 
+const lifecycleUsage = `${usage}
+  Of run:
+    -d, --detach           the container goes on by itself: box.ts prints its id
+    -t, --terminal         the command gets a terminal of its own
+    -v, --volume HOST:DIR  DIR in the container is HOST of the host; with :ro behind
+                           it can only be read
+
+  Besides run:
+    box.ts ps                          what containers there are
+    box.ts logs ID                     what one of run -d has printed
+    box.ts exec [-t] ID <command…>     one more command in it
+    box.ts stop [--grace SECONDS] ID   asks it to end, and makes it after SECONDS (10)
+    box.ts rm ID                       removes all of one that has ended
+    Each of them takes --container-dir, too.
+`;
+
+/** Seconds that `stop` waits. */
+const USUAL_GRACE = 10;
+
 /** The runtime itself failed. */
 const FAILED = 125;
 /** The command line is wrong. */
@@ -85,14 +169,15 @@ export type BoxExtras = {
 /**
  * Reads the command line, calls `run`, and ends with the status that it returns. What `run` throws is printed with
  * the place in box.ts that it came from, and the status is 125.
+ *
+ * @param verbs what does `run`; or, where box.ts has more words than that, what does each of them
  */
-export function box(run: (options: BoxOptions) => number, extras: BoxExtras = {}): void {
-  const parsed = parse(process.argv.slice(2), extras);
-  if (parsed === null) return;
+export function box(verbs: ((options: BoxOptions) => number) | Verbs, extras: BoxExtras = {}): void {
+  const act = parse(process.argv.slice(2), verbs, extras);
+  if (act === null) return;
   const first = process.pid;
-  become(parsed.env);
   try {
-    process.exitCode = run(parsed);
+    process.exitCode = act() ?? 0;
   } catch (error) {
     process.stderr.write(`box.ts: ${describe(error, [import.meta.url])}\n`);
     // A child comes by here too when it throws: it must end, and not go on as a second parent.
@@ -107,19 +192,49 @@ function become(env: Record<string, string>): void {
   Object.assign(process.env, env);
 }
 
-/** The options; null where there is nothing to run, and the exit status is set. */
-function parse(argv: string[], extras: BoxExtras): BoxOptions | null {
+/** What is to be done; null where it is nothing, and the exit status is set. */
+function parse(
+  argv: string[],
+  verbs: ((options: BoxOptions) => number) | Verbs,
+  extras: BoxExtras,
+): (() => number | void) | null {
   try {
-    return parseRun(argv, process.env, extras);
+    return typeof verbs === 'function' ? running(verbs, parseRun(argv, process.env, extras)) : verbOf(argv, verbs);
   } catch (error) {
     if (error instanceof Asked) {
       const mark = extras.commandMayBeMissing === true ? '[command] [arguments…]' : '<command> [arguments…]';
-      process.stdout.write(usage.replace('<command> [arguments…]', mark));
+      const plain = usage.replace('<command> [arguments…]', mark);
+      process.stdout.write(typeof verbs === 'function' ? plain : lifecycleUsage);
       return null;
     }
     process.stderr.write(`box.ts: ${(error as Error).message}\nSee: box.ts --help\n`);
     process.exitCode = BAD_USAGE;
     return null;
+  }
+}
+
+function running<Options extends BoxOptions>(run: (options: Options) => number, asked: Options): () => number {
+  return () => {
+    become(asked.env);
+    return run(asked);
+  };
+}
+
+function verbOf(argv: readonly string[], { run, ps, logs, exec, stop, rm }: Verbs): () => number | void {
+  const asked = parseVerb(argv, process.env);
+  switch (asked.verb) {
+    case 'run':
+      return running(run, asked.options);
+    case 'ps':
+      return () => ps(asked.options);
+    case 'logs':
+      return () => logs(asked.options);
+    case 'exec':
+      return () => exec(asked.options);
+    case 'stop':
+      return () => stop(asked.options);
+    case 'rm':
+      return () => rm(asked.options);
   }
 }
 
@@ -131,27 +246,100 @@ class Asked extends Error {}
  * @param surroundings this program's own environment
  * @throws Error whose message is one sentence, without the stop, on what is wrong with them
  */
-export function parseRun(
+export function parseRun(argv: readonly string[], surroundings: NodeJS.ProcessEnv, extras: BoxExtras = {}): BoxOptions {
+  const { values, words } = split(argv, options, 'run');
+  return runOptions(values, words, surroundings, extras);
+}
+
+/** What is asked for where box.ts has more words than `run`. */
+export type Asking =
+  | { verb: 'run'; options: LifecycleOptions }
+  | { verb: 'ps'; options: ContainersOptions }
+  | { verb: 'logs' | 'rm'; options: ContainerOptions }
+  | { verb: 'exec'; options: ExecOptions }
+  | { verb: 'stop'; options: StopOptions };
+
+/**
+ * What the words after `box.ts` ask for, where it has more of them than `run`.
+ *
+ * @param surroundings this program's own environment
+ * @throws Error as parseRun
+ */
+export function parseVerb(argv: readonly string[], surroundings: NodeJS.ProcessEnv): Asking {
+  const verb = (['ps', 'logs', 'exec', 'stop', 'rm'] as const).find((name) => name === argv[0]);
+  if (verb === undefined) {
+    const { values, words } = split(argv, lifecycleOptions, 'run', Object.keys(verbOptions));
+    const { detach = false, terminal = false, volume = [] } = values;
+    if (detach && terminal) throw new Error('-d and -t do not go together: nobody would be at the terminal');
+    return {
+      verb: 'run',
+      options: { ...runOptions(values, words, surroundings), detach, terminal, volumes: volume.map(volumeOf) },
+    };
+  }
+  const known = {
+    'container-dir': options['container-dir'],
+    help: options.help,
+    ...(verbOptions[verb] as typeof verbOptions.exec & typeof verbOptions.stop),
+  };
+  const { values, words } = split(argv, known, verb);
+  const place = { containerDir: containerDir(values['container-dir']) };
+  if (verb === 'ps') {
+    if (words.length > 0) throw new Error(`ps takes no words, and "${words[0]}" is one`);
+    return { verb, options: place };
+  }
+  const [id, ...command] = words;
+  if (id === undefined) throw new Error(`which container? box.ts ${verb} ID; "box.ts ps" lists them`);
+  // It becomes a path: no slash may be in it, and it may not be `..`.
+  if (!/^[A-Za-z0-9][\w.-]*$/.test(id)) throw new Error(`"${id}" is no id of a container: "box.ts ps" lists them`);
+  const container = { ...place, id };
+  if (verb === 'exec') {
+    if (command.length === 0) throw new Error('a command is missing: box.ts exec [-t] ID <command>');
+    return { verb, options: { ...container, terminal: values.terminal ?? false, command } };
+  }
+  if (command.length > 0) throw new Error(`${verb} takes one container, and "${command[0]}" is one word more`);
+  if (verb === 'stop') return { verb, options: { ...container, grace: graceOf(values.grace) } };
+  return { verb, options: container };
+}
+
+/** The words of a command line: the values of our options, and what follows after them and the verb. */
+function split<const Options extends NonNullable<Parameters<typeof parseArgs>[0]>['options'] & {}>(
   argv: readonly string[],
-  surroundings: NodeJS.ProcessEnv,
-  { commandMayBeMissing = false }: BoxExtras = {},
-): BoxOptions {
+  known: Options,
+  expected: string,
+  others: readonly string[] = [],
+): { values: ReturnType<typeof parseArgs<{ options: Options }>>['values']; words: string[] } {
   // The first word that is no option and no option's value ends our part of the line.
-  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
-  const words = tokens.filter(({ kind }) => kind === 'positional' || kind === 'option-terminator');
-  const [verb, first] = words;
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options: known,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const plain = tokens.filter(({ kind }) => kind === 'positional' || kind === 'option-terminator');
+  const [verb, first] = plain;
   if (
     tokens.some((token) => token.kind === 'option' && token.name === 'help' && token.index < (first?.index ?? Infinity))
   ) {
     throw new Asked();
   }
-  if (verb?.kind !== 'positional' || verb.value !== 'run') {
+  if (verb?.kind !== 'positional' || verb.value !== expected) {
     const said = verb?.kind === 'positional' ? `there is no "${verb.value}" here` : 'nothing to do';
-    throw new Error(`${said}: the first word is "run"`);
+    const names = [expected, ...others].map((name) => `"${name}"`);
+    const list = names.length === 1 ? names[0] : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
+    throw new Error(`${said}: the first word is ${list}`);
   }
   const end = first?.index ?? argv.length;
-  const { values } = parseStrictly(argv.slice(0, end).toSpliced(verb.index, 1));
-  const command = argv.slice(first?.kind === 'option-terminator' ? end + 1 : end);
+  const { values } = parseStrictly(argv.slice(0, end).toSpliced(verb.index, 1), known);
+  return { values, words: argv.slice(first?.kind === 'option-terminator' ? end + 1 : end) };
+}
+
+function runOptions(
+  values: ReturnType<typeof parseArgs<{ options: typeof options }>>['values'],
+  command: string[],
+  surroundings: NodeJS.ProcessEnv,
+  { commandMayBeMissing = false }: BoxExtras = {},
+): BoxOptions {
   if (command.length === 0 && !commandMayBeMissing)
     throw new Error('a command is missing: box.ts run [options] <command>');
   const image = values.image ?? 'busybox';
@@ -161,7 +349,7 @@ export function parseRun(
   return {
     image,
     imageDir: path.resolve(values['image-dir'] ?? path.join(dataDirectory(), 'images')),
-    containerDir: path.resolve(values['container-dir'] ?? path.join(dataDirectory(), 'containers')),
+    containerDir: containerDir(values['container-dir']),
     env: environment(values.env, surroundings),
     typedEnv: whereSet(Object.fromEntries(typedVariables(values.env ?? [], surroundings))),
     cpuShares: values['cpu-shares'] === undefined ? null : cpuShares(values['cpu-shares']),
@@ -172,7 +360,25 @@ export function parseRun(
   };
 }
 
-function parseStrictly(words: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof options }>> {
+function containerDir(typed: string | undefined): string {
+  return path.resolve(typed ?? path.join(dataDirectory(), 'containers'));
+}
+
+function volumeOf(typed: string): Volume {
+  const [, source = '', target = '', readOnly] = /^([^:]+):(\/[^:]*)(:ro)?$/.exec(typed) ?? [];
+  if (source === '') throw new Error(`--volume takes HOST:DIR or HOST:DIR:ro, DIR from /, not "${typed}"`);
+  return { source: path.resolve(source), target, readOnly: readOnly !== undefined };
+}
+
+function graceOf(typed = String(USUAL_GRACE)): number {
+  if (!/^\d{1,6}$/.test(typed)) throw new Error(`--grace takes a whole number of seconds, not "${typed}"`);
+  return Number(typed);
+}
+
+function parseStrictly<const Options extends NonNullable<Parameters<typeof parseArgs>[0]>['options'] & {}>(
+  words: readonly string[],
+  known: Options,
+): ReturnType<typeof parseArgs<{ options: Options }>> {
   // `--memory-swap -1`: a negative number is a value, which parseArgs would take for another option.
   const args = words.reduce<string[]>((before, word) => {
     const previous = before.at(-1);
@@ -180,7 +386,7 @@ function parseStrictly(words: readonly string[]): ReturnType<typeof parseArgs<{ 
     return isValue ? [...before.slice(0, -1), `${previous}=${word}`] : [...before, word];
   }, []);
   try {
-    return parseArgs({ args, options, strict: true });
+    return parseArgs({ args, options: known, strict: true });
   } catch (error) {
     // Node's own text goes on to explain the option syntax.
     throw new Error((error as Error).message.split(/\. |\n/)[0], { cause: error });

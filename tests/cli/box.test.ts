@@ -33,6 +33,18 @@ describe('in a script', () => {
     expect(ended).toMatchObject({ status: 0, stdout: '--help --solution -i x\n' });
   });
 
+  test('bonus-lifecycle has more words than run', async () => {
+    const words = (...typed: string[]) => run(['box', 'bonus-lifecycle', '--solution', ...typed]);
+    expect(await words('ps')).toEqual({ status: 0, signal: undefined, stdout: '', stderr: '' });
+    const script =
+      'id=$(box run -d sleep 1000); box exec $id echo --help; box stop --grace 0 $id; box ps; box rm $id; box ps';
+    expect(await words('host', script)).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^--help\nbox-\w+ +exited \((?:137|143)\) +sleep 1000\n$/),
+      stderr: '',
+    });
+  });
+
   test('box.ts has the last word on wrong options', async () => {
     const ended = await run(['box', '00', '--solution', 'run', '--no-such-option', 'true']);
     expect(ended).toMatchObject({ status: 2, stdout: '' });
@@ -89,5 +101,25 @@ describe('at a terminal', () => {
     await terminal.shows(prompt);
     terminal.type('echo "status"": $?"');
     await terminal.shows(/^status: 130$/m);
+  });
+
+  test('run -t and exec -t: keys go to the inner terminal, and ours is as it was afterwards', async () => {
+    using terminal = await openTerminal();
+    terminal.type(`${box} bonus-lifecycle --solution host`);
+    await terminal.shows(/:~#$/m);
+    terminal.type('PS1="host> "; stty -g > /tmp/before; id=$(box run -d sleep 1000)');
+    await terminal.shows(/^host>/m);
+    for (const start of ['box run -t', 'box exec -t $id']) {
+      const word = start.split(' ')[1]!;
+      terminal.type(`${start} env PS1='${word}> ' sh`);
+      await terminal.shows(new RegExp(`^${word}>`, 'm'));
+      terminal.type(`tty; sh -c 'echo ${word}-run""ning; exec sleep 86392'`);
+      await terminal.shows(new RegExp(`^/dev/pts/\\d+\n${word}-running$`, 'm'));
+      terminal.press('C-c');
+      terminal.type(`echo "${word}-interrupted"": $?"; exit 7`);
+      await terminal.shows(new RegExp(`^${word}-interrupted: 130$`, 'm'));
+      terminal.type(`echo "${word}-status"": $?"; stty -g | cmp - /tmp/before && echo "${word}-as ""before"`);
+      await terminal.shows(new RegExp(`^${word}-status: 7\n${word}-as before$`, 'm'));
+    }
   });
 });

@@ -1,7 +1,7 @@
 // The words after `box.ts`, as every level's program understands them.
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseRun } from '../../workshop/command-line.ts';
+import { parseRun, parseVerb } from '../../workshop/command-line.ts';
 import { dataDirectory } from '../../workshop/paths.ts';
 
 const surroundings = { PATH: '/here/bin', TERM: 'dumb', COLOR: 'blue', GONE: undefined };
@@ -127,4 +127,62 @@ test.for([
   [['run', '-i', '../x', 'ls'], '"../x" is no name for an image: small letters, digits, dots, dashes'],
 ] as const)('%j is refused in one sentence', ([words, sentence]) => {
   expect(() => parse(...words)).toThrow(new RegExp(`^${RegExp.escape(sentence)}$`));
+});
+
+describe('where containers can go on by themselves', () => {
+  const asked = (...argv: string[]) => parseVerb(argv, surroundings);
+  const containerDir = path.join(dataDirectory(), 'containers');
+
+  test('run takes what it takes elsewhere, and more', () => {
+    expect(asked('run', '-d', '--user', '5', 'sh', '-t')).toEqual({
+      verb: 'run',
+      options: { ...parse('run', '--user', '5', 'sh', '-t'), detach: true, terminal: false, volumes: [] },
+    });
+    expect(asked('run', '-t', '-v', '/a:/b', '--volume', './c:/d/e:ro', 'sh').options).toMatchObject({
+      terminal: true,
+      volumes: [
+        { source: '/a', target: '/b', readOnly: false },
+        { source: path.resolve('c'), target: '/d/e', readOnly: true },
+      ],
+    });
+  });
+
+  test('there are other words', () => {
+    expect(asked('ps')).toEqual({ verb: 'ps', options: { containerDir } });
+    expect(asked('ps', '--container-dir', '/c')).toEqual({ verb: 'ps', options: { containerDir: '/c' } });
+    expect(asked('logs', 'box-1')).toEqual({ verb: 'logs', options: { containerDir, id: 'box-1' } });
+    expect(asked('rm', 'box-1')).toEqual({ verb: 'rm', options: { containerDir, id: 'box-1' } });
+    expect(asked('stop', 'box-1').options).toMatchObject({ id: 'box-1', grace: 10 });
+    expect(asked('stop', '--grace', '0', 'box-1').options).toMatchObject({ id: 'box-1', grace: 0 });
+    expect(asked('exec', '-t', 'box-1', 'ls', '-t', '--help').options).toEqual({
+      containerDir,
+      id: 'box-1',
+      terminal: true,
+      command: ['ls', '-t', '--help'],
+    });
+  });
+
+  test.for([
+    [[], 'nothing to do: the first word is "run", "ps", "logs", "exec", "stop" or "rm"'],
+    [['--user', '5', 'ps'], 'there is no "ps" here: the first word is "run", "ps", "logs", "exec", "stop" or "rm"'],
+    [['run', '-d', '-t', 'sh'], '-d and -t do not go together: nobody would be at the terminal'],
+    [['run', '-v', '/a', 'sh'], '--volume takes HOST:DIR or HOST:DIR:ro, DIR from /, not "/a"'],
+    [['run', '-v', '/a:b', 'sh'], '--volume takes HOST:DIR or HOST:DIR:ro, DIR from /, not "/a:b"'],
+    [['run', '-v', '/a:/b:rw', 'sh'], '--volume takes HOST:DIR or HOST:DIR:ro, DIR from /, not "/a:/b:rw"'],
+    [['ps', 'x'], 'ps takes no words, and "x" is one'],
+    [['ps', '-d'], "Unknown option '-d'"],
+    [['logs'], 'which container? box.ts logs ID; "box.ts ps" lists them'],
+    [['rm', '..'], '".." is no id of a container: "box.ts ps" lists them'],
+    [['rm', 'a/b'], '"a/b" is no id of a container: "box.ts ps" lists them'],
+    [['rm', 'a', 'b'], 'rm takes one container, and "b" is one word more'],
+    [['exec', 'a'], 'a command is missing: box.ts exec [-t] ID <command>'],
+    [['stop', '--grace', 'soon', 'a'], '--grace takes a whole number of seconds, not "soon"'],
+  ] as const)('%j is refused in one sentence', ([words, sentence]) => {
+    expect(() => asked(...words)).toThrow(new RegExp(`^${RegExp.escape(sentence)}$`));
+  });
+
+  test('elsewhere there are none', () => {
+    expect(() => parse('ps')).toThrow(/^there is no "ps" here: the first word is "run"$/);
+    expect(() => parse('run', '-d', 'sh')).toThrow(/^Unknown option '-d'$/);
+  });
 });

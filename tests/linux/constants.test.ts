@@ -16,6 +16,10 @@ const inC: Readonly<Record<string, string>> = {
   SIGACTION_SIZE: 'sizeof(struct sigaction)',
   SIGSET_SIZE: 'sizeof(sigset_t)',
   TERMIOS_SIZE: 'sizeof(struct termios)',
+  WINSIZE_SIZE: 'sizeof(struct winsize)',
+  POLLFD_SIZE: 'sizeof(struct pollfd)',
+  MSGHDR_SIZE: 'sizeof(struct msghdr)',
+  CMSGHDR_SIZE: 'sizeof(struct cmsghdr)',
   SIG_DFL: '(uintptr_t) SIG_DFL',
   SIG_IGN: '(uintptr_t) SIG_IGN',
   DATA_SIZE: '2 * sizeof(struct __user_cap_data_struct)',
@@ -55,6 +59,10 @@ const assumed: Readonly<Record<string, number>> = {
   'WIFSIGNALED(0x137f)': 0,
   'WIFSIGNALED(0xffff)': 0,
   CSIGNAL: 0xff,
+  SYS_pidfd_send_signal: 424,
+  SYS_pidfd_open: 434,
+  'CMSG_LEN(sizeof(int))': 20,
+  'CMSG_SPACE(sizeof(int))': 24,
 };
 
 const folder = path.join(import.meta.dirname, '../../linux');
@@ -88,8 +96,8 @@ async function valuesInC(
     throw new Error(`${compiler} is not installed. Install what the tests need: sudo sh tests/install-packages.sh`);
   }
   const headers =
-    'errno fcntl limits linux/capability linux/close_range linux/seccomp sched signal stddef stdint stdio sys/file sys/mman sys/mount sys/prctl sys/stat ' +
-    'sys/syscall sys/sysmacros sys/wait sys/xattr termios unistd';
+    'errno fcntl limits linux/capability linux/close_range linux/seccomp sched signal stddef stdint stdio poll sys/file sys/ioctl sys/mman sys/mount sys/prctl sys/stat ' +
+    'sys/socket sys/syscall sys/sysmacros sys/wait sys/xattr termios unistd';
   const program = [
     '#define _GNU_SOURCE',
     ...headers.split(' ').map((name) => `#include <${name}.h>`),

@@ -1,6 +1,7 @@
 // npm run box -- <level> run …: starts your container runtime, in a testbed so that it cannot damage this machine.
 import { once } from 'node:events';
 import { fillCompileCache } from '../grading/compile-cache.ts';
+import { verbOptions } from '../command-line.ts';
 import { programEnvironment } from '../grading/program-environment.ts';
 import { programCommand } from '../grading/student-program.ts';
 import type { Pulled } from '../images/pull.ts';
@@ -30,6 +31,7 @@ const help = `Usage: npm run box -- <level> [options] run [options] <command…>
 run   starts your box.ts. What it does to the machine stays in a testbed, a
       disposable host that is gone afterwards.
       Root starts it, and for bonus-rootless an ordinary user.
+      bonus-lifecycle has more words than run: npm run box -- bonus-lifecycle ps
 host  opens a shell on such a disposable host, or runs a script there. "box run"
       is your program there, as often as you like on the same host.
 pull  fetches an image from a registry, for bonus-images. It is named as docker
@@ -118,4 +120,4 @@ function hostShell(testbed: Testbed, file: string, script: readonly string[]): s
   return script.length === 0 ? ['bash', '--norc', '--noprofile'] : ['sh', '-c', script.join(' ')];
 }
 
-await command(help, main, ['run', 'host']);
+await command(help, main, ['run', 'host', ...Object.keys(verbOptions)]);

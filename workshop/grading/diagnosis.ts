@@ -25,7 +25,9 @@ const anywhere: readonly Misconception[] = [
     checks: [],
     why: 'Node could not read box.ts as a program, so nothing of it ran. The first lines of stderr name the place.',
     shows: (run) =>
-      run.trace.length === 0 && /SyntaxError|ERR_MODULE_NOT_FOUND|ERR_UNSUPPORTED_TYPESCRIPT/.test(run.stderr),
+      // What begins with box.ts has been thrown by a program that did start.
+      run.trace.length === 0 &&
+      /^(?!box\.ts: ).*(?:SyntaxError|ERR_MODULE_NOT_FOUND|ERR_UNSUPPORTED_TYPESCRIPT)/m.test(run.stderr),
   },
 ];
 

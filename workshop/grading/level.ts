@@ -124,15 +124,16 @@ export function grade(
         }
         const shownIn = finding.seenIn ?? run;
         const script = typeof shownBy === 'function' ? shownBy(shownIn) : shownBy;
-        const typed = shownIn === run ? (reproduce ?? run.scenario.reproduce) : shownIn.scenario.reproduce;
+        const words = shownIn === run ? (reproduce ?? run.scenario.reproduce) : shownIn.scenario.reproduce;
+        const typed = shownIn.scenario.words === undefined ? `run ${words}` : words;
         task.meta.check = {
           id,
           title,
           status: 'failed',
           ...diagnose(id, shownIn, finding, misconceptions, why),
-          tried: `run ${typed}`,
+          tried: typed,
           read: man,
-          reproduce: `npm run box -- ${spoken(graded)} ${script === undefined ? `run ${typed}` : `host '${script}'`}`,
+          reproduce: `npm run box -- ${spoken(graded)} ${script === undefined ? typed : `host '${script}'`}`,
           next: `npm run hint ${spoken(level)} ${id}`,
         };
         throw new CheckFailed(`${title}: expected ${finding.expected}; ${finding.actual}`);

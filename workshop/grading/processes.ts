@@ -26,6 +26,8 @@ export type ProcessFacts = {
   /** In its own PID namespace. */
   innerPid: number;
   ppid: number;
+  /** The number of its session. */
+  session: number;
   /** R running, S and D sleeping, T stopped, Z zombie. */
   state: string;
   /** The program's file, as the testbed's host names it; empty for a zombie. */
@@ -89,9 +91,10 @@ export function processFacts(pid: number): ProcessFacts | null {
     pid,
     innerPid: Number(inner),
     ppid: Number(field('PPid')),
+    session: Number(statFields(pid)[3]),
     state: field('State').slice(0, 1),
     exe: readLink(`/proc/${pid}/exe`),
-    argv: readFile(`/proc/${pid}/cmdline`).split('\0').slice(0, -1),
+    argv: argumentsOf(pid),
     root: readLink(`/proc/${pid}/root`),
     cwd: readLink(`/proc/${pid}/cwd`),
     rootId: fileId(`/proc/${pid}/root`),
@@ -116,6 +119,11 @@ export function processFacts(pid: number): ProcessFacts | null {
     sleepsIn: sleepsIn(pid),
     catches: signalsOf(field('SigCgt')),
   };
+}
+
+/** The words that its program was started with. */
+export function argumentsOf(pid: number): string[] {
+  return readFile(`/proc/${pid}/cmdline`).split('\0').slice(0, -1);
 }
 
 /** The process's namespaces by kind: `mnt` → `mnt:[4026531841]`. */
@@ -150,8 +158,23 @@ export function mountsOf(pid: number): Mount[] {
 
 /** R running or waiting for a CPU, S and D sleeping, T stopped, Z zombie; empty where there is no such process. */
 export function processState(pid: number): string {
+  return statFields(pid)[0]!;
+}
+
+/** When it started, in clock ticks since boot; with the pid it names a process for good. */
+export function startTimeOf(pid: number): string {
+  return statFields(pid)[19] ?? '';
+}
+
+/** What /proc/PID/stat has behind the program's name, from the state on. See proc_pid_stat(5). */
+function statFields(pid: number): string[] {
   const stat = readFile(`/proc/${pid}/stat`);
-  return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+/** The pids of a process in all PID namespaces that it is in, ours first. See proc_pid_status(5), NSpid. */
+export function pidsOf(pid: number): number[] {
+  return numbers(/^NSpid:\s*(.*)$/m.exec(readFile(`/proc/${pid}/status`))?.[1] ?? '');
 }
 
 /** The system call that it sleeps in, by number; null where it is running or has ended. See proc_pid_syscall(5). */
@@ -168,9 +191,7 @@ export function cgroupsOf(pid: number | 'self'): Record<string, string> {
 
 /** The CPU time that a process has used, in milliseconds, in steps of 10; 0 where there is none. See proc_pid_stat(5). */
 export function cpuTimeOf(pid: number): number {
-  const stat = readFile(`/proc/${pid}/stat`);
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [utime, stime] = fields.slice(11, 13).map(Number);
+  const [utime, stime] = statFields(pid).slice(11, 13).map(Number);
   return ((utime ?? 0) + (stime ?? 0)) * 10;
 }
 

@@ -15,6 +15,7 @@ import { hostnameOf } from './hostname.ts';
 import { type Inside, lookInside, loopback, optionOf } from './inside.ts';
 import { type NetworkFacts, networkOf, networkAtRest, type OwnNetwork, ownNetwork, prepareNetwork } from './network.ts';
 import {
+  argumentsOf,
   childrenOf,
   cpuTimeOf,
   fileId,
@@ -97,6 +98,10 @@ export type Run = {
   stderr: string;
   /** The system calls that it made. They explain; no verdict rests on them alone, for the program could forge them. */
   trace: TraceLine[];
+  /** The number of the session that it was started in. */
+  session: number;
+  /** Whether something of it still held its stdout or stderr open when box.ts had ended; of one that stays. */
+  holdsOutput: boolean;
   /** null where the command never held still. */
   during: Snapshot | null;
   /** CPU time in milliseconds, where it was measured: of this run's processes, and of those that were there before. */
@@ -142,13 +147,15 @@ export async function runOn(
 ): Promise<Run> {
   for (const [name, { text, mode }] of Object.entries(scenario.files ?? {})) testbed.writeFile(name, text, mode);
   if (scenario.network !== undefined) await prepareNetwork(testbed, scenario.network);
+  await scenario.first?.(testbed);
   const others = new Set(testbed.pids());
   const known = filesOf(testbed);
   const before = hostFacts(testbed, scenario);
   const knownCgroups = new Set(before.cgroups.map((cgroup) => cgroup.path));
   const user = scenario.startedBy?.(file) ?? null;
   const become = user === null ? startedWith(scenario) : settle(testbed, file, user, scenario.groups);
-  const words = [...become, ...programCommand(file, ['run', ...(scenario.limits ?? []), ...scenario.args])];
+  const asked = scenario.words?.() ?? ['run', ...(scenario.limits ?? []), ...scenario.args];
+  const words = [...become, ...onTerminal(scenario, programCommand(file, asked))];
   const surroundings = {
     cwd: path.dirname(file),
     env: {
@@ -182,6 +189,14 @@ export async function runOn(
       during = await lookAt(testbed, program, scenario, others);
     }
   }
+  if (scenario.staysWith !== undefined) {
+    const steady = waitFor(() => isSteady(testbed, others, scenario.staysWith!), patience);
+    await patience.wait(Promise.race([steady, end]));
+    ended = await patience.wait(end);
+    if (ended === null || ended[0] === 0) await patience.wait(steady);
+    if (isSteady(testbed, others, scenario.staysWith)) during = await lookAt(testbed, program, scenario, others);
+  }
+  if (during !== null && typeof scenario.meanwhile === 'function') await scenario.meanwhile(testbed, during);
   if (during !== null && typeof scenario.meanwhile === 'object') {
     const inner = await runOn(testbed, file, scenario.meanwhile, { limit });
     known.containers.push(...inner.containers);
@@ -212,7 +227,11 @@ export async function runOn(
       await gone(pids, patienceWith(testbed, others, END_LIMIT));
     }
   }
-  const left = newProcesses(testbed, others);
+  const stays = during !== null && ended !== null && scenario.staysWith !== undefined;
+  const closed = Promise.all([output.stdout.end, output.stderr.end]);
+  const holdsOutput = stays && (await patienceWith(testbed, others, END_LIMIT).wait(closed)) === null;
+  await scenario.last?.(testbed);
+  const left = stays ? [] : newProcesses(testbed, others);
   if (before.network !== null) await networkAtRest(testbed, before.network);
   const after = hostFacts(testbed, scenario);
   const evidence = {
@@ -222,12 +241,14 @@ export async function runOn(
     ...newFiles(filesOf(testbed), known),
     imageAfter: imageOf(testbed, during?.commands[0], before),
     // On v1 the same path in each hierarchy.
-    cgroups: [...new Set(after.cgroups.map((cgroup) => cgroup.path))].filter((cgroup) => !knownCgroups.has(cgroup)),
+    cgroups: stays
+      ? []
+      : [...new Set(after.cgroups.map((cgroup) => cgroup.path))].filter((cgroup) => !knownCgroups.has(cgroup)),
   };
   program.stdin!.end();
-  await endAll(testbed, others);
+  if (!stays) await endAll(testbed, others);
   if (testbed.wasEndedFromOutside()) throw new Error('the testbed was ended by somebody outside it');
-  await Promise.all([end, output.stdout.end, output.stderr.end, output.trace.end]);
+  await Promise.all(stays ? [end] : [end, output.stdout.end, output.stderr.end, output.trace.end]);
   const [exitCode, signal] = ended ?? [null, null];
   return {
     scenario,
@@ -239,6 +260,8 @@ export async function runOn(
     stdout: output.stdout.text(),
     stderr: output.stderr.text(),
     trace: parseTrace(output.trace.text()),
+    session: program.pid!,
+    holdsOutput,
     during,
     cpuTime,
     // Without a program file it is about to end: only the kernel has not finished with it.
@@ -246,6 +269,25 @@ export async function runOn(
     before,
     ...evidence,
   };
+}
+
+/** Words that start a program on a terminal of its own, and print the terminal's settings before and behind. */
+function onTerminal({ terminal }: Scenario, command: string[]): string[] {
+  if (terminal === undefined) return command;
+  const quoted = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  const settings = 'echo "terminal: $(stty -g)"';
+  const script = `stty rows ${terminal.rows} cols ${terminal.columns}\n${settings}\n${quoted}\nstatus=$?\n${settings}\nexit $status`;
+  return ['script', '--quiet', '--return', '--command', script, '/dev/null'];
+}
+
+/** Waits until it is so, or the patience is over. */
+async function waitFor(isSo: () => boolean, patience: Patience): Promise<void> {
+  while (!isSo() && !patience.over) await delay(10);
+}
+
+/** Whether a program is there whose last argument is this. */
+function isSteady(testbed: Testbed, others: ReadonlySet<number>, word: string): boolean {
+  return testbed.pids().some((pid) => !others.has(pid) && argumentsOf(pid).at(-1) === word);
 }
 
 /** The others of a crowd. */
@@ -300,7 +342,8 @@ async function lookAt(
   }
   const processes = newProcesses(testbed, others);
   const commands = processes.filter(
-    ({ argv, exe }) => !isNode(exe) && argv.some((argument) => argument.includes(scenario.holdWord!)),
+    ({ argv, exe }) =>
+      !isNode(exe) && argv.some((argument) => argument.includes((scenario.holdWord ?? scenario.staysWith)!)),
   );
   const command = commands[0];
   const host = hostFacts(testbed, scenario);
@@ -452,7 +495,8 @@ function kept(stream: Readable): { text(): string; contains(word: string): Promi
     contains(word) {
       return new Promise((resolve) => {
         const watcher = (): void => {
-          if (!text().includes(`${word}\n`)) return;
+          // On a terminal a line ends in two characters.
+          if (!new RegExp(`${word}\r?\n`).test(text())) return;
           watchers.delete(watcher);
           resolve(true);
         };

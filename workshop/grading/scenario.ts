@@ -1,14 +1,21 @@
 // What a grader runs, and when it looks.
 import type { HostNetwork } from './network.ts';
 import type { OrdinaryUser } from './ordinary-user.ts';
+import type { Snapshot } from './run.ts';
+import type { Testbed } from './testbed.ts';
 
 /** One run of a box.ts, and what is done to it. */
 export type Scenario = {
   /** The words after `run`. */
   args: readonly string[];
+  /**
+   * All words after box.ts, in place of `run`, `limits` and `args`; asked for when it is run, for they may be about what
+   * an earlier run on this host has made.
+   */
+  words?: () => readonly string[];
   /** Words before them that ask for limits. A bonus level may leave them out: see departures.ts. */
   limits?: readonly string[];
-  /** What a student types after `box -- level-NN run` to see the same. */
+  /** What a student types after `box -- level-NN run` to see the same; with `words`, after `box -- level-NN`. */
   reproduce: string;
   /**
    * The testbed that it runs in: those of one name run on the same host, one after the other, in the order in which
@@ -20,9 +27,25 @@ export type Scenario = {
   /**
    * What happens while the command holds still, after the first look: another run on the same host, from its start to
    * its end; or a SIGKILL, from the host, for the command or for box.ts itself; or a measurement of how much CPU time
-   * the processes of this run take and how much those take that were there before.
+   * the processes of this run take and how much those take that were there before; or anything else.
    */
-  meanwhile?: Scenario | 'kill-command' | 'kill-runtime' | 'measure-cpu';
+  meanwhile?:
+    | Scenario
+    | 'kill-command'
+    | 'kill-runtime'
+    | 'measure-cpu'
+    | ((testbed: Testbed, seen: Snapshot) => Promise<void>);
+  /**
+   * For a container that goes on when box.ts has ended: the last argument of a program that its command starts when all
+   * else is done. It is waited for, and looked at. What is left of such a run stays for those that follow on this host.
+   */
+  staysWith?: string;
+  /** What happens on the host before it. */
+  first?: (testbed: Testbed) => Promise<void>;
+  /** What happens on the host when box.ts has ended, before it is looked at what is left. */
+  last?: (testbed: Testbed) => Promise<void>;
+  /** Gives box.ts a terminal of that size. Its settings before and behind are printed as `terminal: …`. */
+  terminal?: { rows: number; columns: number };
   /** How many more of the same are started at the same moment, and hold still together with it. */
   crowd?: number;
   /** Whether all of it stays on one CPU, always the same one, for which its processes then compete. */

@@ -120,7 +120,7 @@ function prose(doc: string): string {
   const list = tags.map((tag) => {
     const [, kind, rest] = /^(\w+) ([\s\S]*)$/.exec(tag.trim()) ?? [];
     if (kind === 'param') return `- ${rest!.replace(/^(\S+) /, '`$1`: ')}`;
-    return `- throws ${rest ?? ''}`;
+    return `- ${kind ?? 'throws'} ${rest ?? ''}`;
   });
   const [inline, ...after] = text.trim().split(' @throws ');
   return [inline, '', ...after.map((what) => `- throws ${what}`), ...list].join('\n');
