@@ -184,7 +184,8 @@ export async function runOn(
   let ended: [number | null, NodeJS.Signals | null] | null = null;
   if (scenario.holdWord !== undefined) {
     const held = output.stdout.contains(scenario.holdWord);
-    if (await patience.wait(Promise.race([held, end.then(() => output.stdout.text().includes(scenario.holdWord!))]))) {
+    const after = end.then(() => heldAfterEnd(testbed, others, held));
+    if (await patience.wait(Promise.race([held, after]))) {
       await patience.wait(crowd.held);
       during = await lookAt(testbed, program, scenario, others);
     }
@@ -288,6 +289,18 @@ async function waitFor(isSo: () => boolean, patience: Patience): Promise<void> {
 /** Whether a program is there whose last argument is this. */
 function isSteady(testbed: Testbed, others: ReadonlySet<number>, word: string): boolean {
   return testbed.pids().some((pid) => !others.has(pid) && argumentsOf(pid).at(-1) === word);
+}
+
+/** Whether a command comes to hold still that box.ts has not waited for: it goes on by itself, as long as it lives. */
+async function heldAfterEnd(testbed: Testbed, others: ReadonlySet<number>, held: Promise<true>): Promise<boolean> {
+  const patience = patienceWith(testbed, others, END_LIMIT);
+  const isLive = (): boolean => newProcesses(testbed, others).some(({ state }) => !'ZX'.includes(state));
+  while (isLive() && !patience.over) {
+    const now = await patience.wait(Promise.race([held, delay(200)]));
+    if (now === true) return true;
+  }
+  // What it wrote last may still be on its way to us.
+  return Promise.race([held, delay(0, false)]);
 }
 
 /** The others of a crowd. */
