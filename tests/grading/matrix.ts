@@ -29,7 +29,8 @@ const rows = await Promise.all(
     const skipped = notHere(mistake);
     if (skipped !== null) return { name: mistake.name, verdict: skipped, skipped: true };
     const verdict = await gradeMistake(level, mistake, graders).catch((error: unknown) => String(error));
-    process.stderr.write('.');
+    // At once, for somebody may not wait for the table.
+    process.stderr.write(isRight(verdict) ? '.' : `\n${mistake.name} is wrong\n`);
     return { name: mistake.name, verdict, skipped: false };
   }),
 );
@@ -45,7 +46,7 @@ for (const { name, verdict, skipped } of rows) {
     table.push([name, { colSpan: 4, content: verdict as string }, chalk.dim('skipped')]);
     continue;
   }
-  const right = typeof verdict === 'object' && isDeepStrictEqual(verdict.expected, verdict.found);
+  const right = isRight(verdict);
   if (!right) wrong += 1;
   const mark = right ? chalk.green('right') : chalk.red('WRONG');
   if (typeof verdict === 'string') {
@@ -70,3 +71,7 @@ process.stdout.write(
     (skipped === 0 ? '\n' : `, ${skipped} skipped\n`),
 );
 process.exitCode = wrong === 0 ? 0 : 1;
+
+function isRight(verdict: string | { expected: Verdict; found: Verdict }): boolean {
+  return typeof verdict === 'object' && isDeepStrictEqual(verdict.expected, verdict.found);
+}
