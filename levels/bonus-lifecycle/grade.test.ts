@@ -367,7 +367,7 @@ const quote = (run: Run): string[] => [
     .split('\n')
     .filter((line) => line.trim() !== '')
     .slice(0, 6)
-    .map((line) => `it printed: ${line.slice(0, 70)}`),
+    .map((line) => `it printed: ${line.slice(0, 70).trim()}`),
   ...(run.exitCode === 0 && !run.timedOut ? showStderr(run) : []),
 ];
 
