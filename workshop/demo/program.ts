@@ -60,7 +60,8 @@ export function startStepped(
   const program = testbed.start([...before, ...steppedCommand(file, words)], {
     cwd: '/root',
     env: {
-      ...programEnvironment(),
+      // The sources: ordinary-calls.ts has to be at one with them on what is stepped.
+      ...programEnvironment('/root', null),
       TERM: 'dumb',
       BOXWRIGHT_TRACE: '3',
       BOXWRIGHT_STEP: '1',
