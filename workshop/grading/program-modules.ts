@@ -19,7 +19,7 @@ const entries = {
 };
 
 /** Modules that look for something beside themselves, which is not beside what is made of them. */
-const placed = new Set([path.join(linux, 'libc.ts'), path.join(workshop, 'paths.ts')]);
+const placed = [path.join(linux, 'libc.ts'), path.join(workshop, 'paths.ts')];
 
 /** The folder of these files; null where there are none that were made from the sources as they are now. */
 export function programModules(): string | null {
@@ -36,6 +36,8 @@ export async function makeProgramModules(): Promise<void> {
   const folder = folderFor(sources());
   if (fs.existsSync(folder)) return;
   const { rolldown } = await import('rolldown');
+  // As rolldown names them.
+  const files = placed.map((file) => fs.realpathSync(file));
   const all = path.dirname(folder);
   fs.mkdirSync(all, { recursive: true });
   removeOld(all);
@@ -45,7 +47,7 @@ export async function makeProgramModules(): Promise<void> {
     const bundle = await rolldown({
       input: entries,
       platform: 'node',
-      plugins: [{ name: 'keep places', transform: (code, id) => (placed.has(id) ? withPlaces(code, id) : null) }],
+      plugins: [{ name: 'keep places', transform: (code, id) => (files.includes(id) ? withPlaces(code, id) : null) }],
     });
     await bundle.write({
       dir: unfinished,
