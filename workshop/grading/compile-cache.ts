@@ -32,8 +32,9 @@ export async function fillCompileCache(file: string): Promise<void> {
   const wanted = describeSources(file);
   const isFilled = Object.entries(wanted).every(([name, version]) => known[name] === version);
   if (isFilled && programModules() !== null) return;
+  // Without them, programs load the sources.
+  await makeProgramModules().catch(() => {});
   try {
-    await makeProgramModules();
     await run(process.execPath, [...nodeFlags(file), '--input-type=module', '-e', loading(file)], {
       env: { ...process.env, NODE_COMPILE_CACHE: compileCache() },
     });
