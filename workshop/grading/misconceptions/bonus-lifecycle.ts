@@ -23,7 +23,9 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['lifecycle.1'],
     line: /\bdetach \?|if \(.*detach/,
     why: 'The process that started the container is gone, and the kernel had been told to end the container with it. Somebody must stay who keeps it, and who will know how it has ended.',
-    shows: (run) => run.exitCode === 0 && run.during === null && findCall(run, 'clone') !== undefined,
+    // The container may just have been seen before the kernel ended it.
+    shows: (run) =>
+      run.exitCode === 0 && findCall(run, 'clone', ({ process }) => process === run.trace[0]!.process) !== undefined,
   },
   {
     slug: 'session-of-the-starter',
