@@ -10,7 +10,7 @@ export const searchFields = {
 
 /** A script that hands over the index and its options: a page from file:// may load scripts and nothing else. */
 export function searchIndex(pages: readonly Page[]): string {
-  const index = new MiniSearch(searchFields);
+  const index = new MiniSearch({ ...searchFields, processTerm });
   const sections = pages.flatMap(({ file, title, html }) =>
     html.split(/(?=<h[123] id=")/).map((part) => {
       const [whole = '', id = '', heading = ''] = /^<h[123] id="([^"]+)"[^>]*>(.*?)<\/h\d>/s.exec(part) ?? [];
@@ -24,6 +24,11 @@ export function searchIndex(pages: readonly Page[]): string {
   );
   index.addAll(sections.filter(({ heading }) => heading !== '').map((section, id) => ({ id, ...section })));
   return `window.boxwrightSearch = ${JSON.stringify({ options: searchFields, index })};\n`;
+}
+
+/** MiniSearch takes `<` and `>` for parts of a word: whoever looks for `defunct` means `<defunct>`, too. */
+function processTerm(term: string): string {
+  return term.replaceAll(/^<+|>+$/g, '').toLowerCase();
 }
 
 /** What a reader sees of some HTML, without its pictures' lines. */
