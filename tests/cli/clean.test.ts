@@ -19,7 +19,7 @@ async function onHost(level: string, script: string): Promise<string> {
 /** Starts a container, and kills its runtime with SIGKILL when the command runs. */
 const killRuntime = `
 box run -i busybox sh -c 'echo runs; exec sleep 1000' > /tmp/said &
-until grep -q runs /tmp/said; do sleep 0.05; done
+until grep -q -s runs /tmp/said; do sleep 0.05; done
 kill -KILL $!
 wait $! 2> /dev/null || true
 `;
@@ -59,7 +59,7 @@ describe('what is left of a container', () => {
     const said = await onHost(
       'level-09',
       `box run -i busybox sh -c 'echo runs; exec sleep 1000' > /tmp/said 2>&1 & runtime=$!
-      until grep -q runs /tmp/said; do sleep 0.05; done
+      until grep -q -s runs /tmp/said; do sleep 0.05; done
       ${clean} | grep -c '^process .*sleep 1000'
       wait $runtime || true
       ls $BOXWRIGHT_HOME/containers`,
