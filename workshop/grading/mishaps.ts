@@ -2,11 +2,10 @@
 // on which nothing can be written, a restart of the machine.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pidsOf, processState, startTimeOf } from './processes.ts';
-import { systemPath, type Testbed } from './testbed.ts';
+import { removed, systemPath, type Testbed } from './testbed.ts';
 
 /** A process of a testbed's host, as it was when it was seen. */
 export type KnownProcess = {
@@ -132,15 +131,6 @@ export async function restart(testbed: Testbed, processes: readonly KnownProcess
      done`,
     processes.flatMap(({ hostPid, startTime }) => [String(hostPid), startTime]),
   );
-}
-
-function removed(directory: string): boolean {
-  try {
-    fs.rmdirSync(directory);
-    return true;
-  } catch {
-    return !fs.existsSync(directory);
-  }
 }
 
 /** Runs a shell script on the host and returns what it prints. */

@@ -12,6 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { dataDirectory, runDirectory, workshopRoot } from '../paths.ts';
 import { cgroupHierarchies, type Hierarchy } from './cgroup-mounts.ts';
 import { forbiddenCapabilities, guard } from './guard.ts';
+import { startTimeOf } from './processes.ts';
 
 /** At most this many threads and processes: a fork bomb is a failed check, not a dead machine. */
 const PROCESS_LIMIT = 128;
@@ -219,7 +220,7 @@ export async function sweepTestbeds(owner?: number): Promise<Swept[]> {
     const record = readRecord(path.join(records, name));
     if (record === null) continue;
     const mine = owner === record.pid;
-    if (owner === undefined ? startTime(record.pid) === record.startTime : !mine) continue;
+    if (owner === undefined ? startTimeOf(record.pid) === record.startTime : !mine) continue;
     const processes = memberPids(record.directories).length;
     const cgroups = record.directories.filter((directory) => fs.existsSync(directory)).length;
     await removeCgroups(record.directories);
@@ -332,7 +333,8 @@ async function removeCgroups(directories: readonly string[]): Promise<void> {
   for (const directory of directories) removed(path.dirname(directory));
 }
 
-function removed(directory: string): boolean {
+/** Removes an empty directory, or a cgroup without processes. Whether it is gone. */
+export function removed(directory: string): boolean {
   try {
     fs.rmdirSync(directory);
     return true;
@@ -543,7 +545,7 @@ type TestbedRecord = { pid: number; startTime: string; directories: string[] };
 function remember(id: string, directories: string[]): void {
   // vitest opens testbeds in a process of its own; who answers for them is the command that started it.
   const owner = Number(process.env[ownerVariable] ?? process.pid);
-  const record: TestbedRecord = { pid: owner, startTime: startTime(owner), directories };
+  const record: TestbedRecord = { pid: owner, startTime: startTimeOf(owner), directories };
   // Another testbed that closes at this moment removes the folder while it is empty.
   for (;;) {
     try {
@@ -566,16 +568,6 @@ function readRecord(file: string): TestbedRecord | null {
     return JSON.parse(fs.readFileSync(file, 'utf8')) as TestbedRecord;
   } catch {
     return null;
-  }
-}
-
-/** When a process started, in clock ticks since boot: with the pid it names a process for good. See proc(5), stat. */
-function startTime(pid: number): string {
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
   }
 }
 
