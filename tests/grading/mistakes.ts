@@ -6,14 +6,13 @@
 //   fails: 01.5               the first check that fails
 //   also: 01.6 01.7           others that fail for the same reason, if there are any; all else passes or is blocked
 //   perhaps: 01.7             checks that may fail or pass, which is up to the kernel
-//   or: 01.6 01.7             where two processes race: all that fails when the other one wins
+//   races: 01.6 01.7          where two processes race, any of these may be what fails in place of those above
 //   misconception: slug       what must be found, or none
 //   at: linux.chroot(root)    words of the line that must be named, or none where there can be no such line
 //   cgroup: v2                where it is wrong with one cgroup version only: that one. Elsewhere it is not graded
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { applyPatch } from 'diff';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import type { GradeResult } from '../../workshop/grading/result.ts';
@@ -30,7 +29,7 @@ export type Mistake = {
   fails: string;
   also: string[];
   perhaps: string[];
-  or: string[];
+  races: string[];
   misconception: string | null;
   /** The whole program, and the number of the line in it that the report must name; null where there is none. */
   program: string;
@@ -61,7 +60,7 @@ export function readMistake(name: string): Mistake {
     fails: field('fails'),
     also: field('also').split(' ').filter(Boolean),
     perhaps: field('perhaps').split(' ').filter(Boolean),
-    or: field('or').split(' ').filter(Boolean),
+    races: field('races').split(' ').filter(Boolean),
     misconception: field('misconception') === 'none' ? null : field('misconception'),
     program,
     line: lineWith(program, field('at'), name),
@@ -86,7 +85,9 @@ export function mustFail({ fails, also }: Mistake): string[] {
 /** The checks that failed, as the head of a wrong program has them: what is up to the kernel makes no difference. */
 export function settled(failed: string[], mistake: Mistake): string[] {
   const fails = failed.filter((id) => !mistake.perhaps.includes(id));
-  return isDeepStrictEqual(fails, mistake.or) ? mustFail(mistake) : fails;
+  const ofTheRace = [...mustFail(mistake), ...mistake.races];
+  const lost = mistake.races.length > 0 && fails.length > 0 && fails.every((id) => ofTheRace.includes(id));
+  return lost ? mustFail(mistake) : fails;
 }
 
 /** What a result says of a program; of a wrong one, as its head would say it. */
