@@ -6,11 +6,12 @@ import { optionOf } from '#grading/inside';
 import { misconceptions } from '#grading/misconceptions/bonus-images';
 import { ownArchitecture } from '#grading/oci-image';
 import { programEnvironment } from '#grading/program-environment';
-import { pickNumber, randomWord } from '#grading/random';
+import { choices } from '#grading/random';
 import type { Run } from '#grading/run';
 import { holdStill, type Scenario } from '#grading/scenario';
 import { probes, said, secret, secretFile } from '#grading/tour';
 
+const { pickNumber, randomWord } = choices('bonus-images');
 const { scenario, check } = grade('bonus-images', misconceptions);
 
 const images = exampleImages({
@@ -80,6 +81,8 @@ const manyRun = scenario({
   args: ['-i', images.many.name, '/bin/sh', '-c', probes({ many: 'ls /many | wc -l' })],
   files: images.many.files,
   reproduce: '-i many ls /many',
+  // A slow machine has to unpack for longer than usual.
+  limit: 120,
 });
 
 /** A word that is seen where an image was used that must not be. */
