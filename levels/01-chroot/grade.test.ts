@@ -3,11 +3,12 @@ import { grade } from '#grading';
 import type { FoundFile } from '#grading/files';
 import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/01-chroot';
-import { randomWord } from '#grading/random';
+import { choices } from '#grading/random';
 import type { Run } from '#grading/run';
 import { dataDirectory } from '../../workshop/paths.ts';
 import { missingImage, missingImageName, said, secret, secretFile, tour } from '#grading/tour';
 
+const { randomWord } = choices('01-chroot');
 const { scenario, check, earlier } = grade('01-chroot', misconceptions);
 
 const held = scenario(tour);

@@ -6,12 +6,13 @@ import { archives, differences, imageFiles } from '#grading/image';
 import { optionOf } from '#grading/inside';
 import { misconceptions } from '#grading/misconceptions/04-overlay';
 import type { Mount } from '#grading/processes';
-import { randomWord } from '#grading/random';
+import { choices } from '#grading/random';
 import type { Run } from '#grading/run';
 import { holdStill, type Scenario } from '#grading/scenario';
 import { companion, said, tour, written, writtenFile } from '#grading/tour';
 import { dataDirectory } from '../../workshop/paths.ts';
 
+const { randomWord } = choices('04-overlay');
 const { scenario, check } = grade('04-overlay', misconceptions);
 
 const first = scenario(tour);

@@ -14,12 +14,13 @@ import { exactWeight } from '#grading/cpu-weight';
 import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/07-cpu-cgroup';
 import type { ProcessFacts } from '#grading/processes';
-import { randomWord } from '#grading/random';
+import { choices } from '#grading/random';
 import { isNode } from '#grading/processes';
 import type { Run } from '#grading/run';
 import { holdStill, type Scenario } from '#grading/scenario';
 import * as tours from '#grading/tour';
 
+const { randomWord } = choices('07-cpu-cgroup');
 const { scenario, check } = grade('07-cpu-cgroup', misconceptions);
 
 /** A container without --cpu-shares, and beside it one with. */

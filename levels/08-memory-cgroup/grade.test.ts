@@ -3,11 +3,12 @@ import { grade } from '#grading';
 import { type Cgroup, cgroupPathOf, cgroupsAbove, cgroupsFor } from '#grading/cgroups';
 import { showEnd, showStderr, type Finding } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/08-memory-cgroup';
-import { pickNumber, randomWord } from '#grading/random';
+import { choices } from '#grading/random';
 import type { Run } from '#grading/run';
 import { holdStill, type Scenario } from '#grading/scenario';
 import { tour } from '#grading/tour';
 
+const { pickNumber, randomWord } = choices('08-memory-cgroup');
 const { scenario, check } = grade('08-memory-cgroup', misconceptions);
 
 const MiB = 1024 ** 2;

@@ -3,11 +3,12 @@ import { grade } from '#grading';
 import { cgroupPathOf, type ControllerName } from '#grading/cgroups';
 import { type Finding, findCall, showCall, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/09-user-drop';
-import { pickNumber, randomWord } from '#grading/random';
+import { choices } from '#grading/random';
 import type { Run, Snapshot } from '#grading/run';
 import { holdStill, type Scenario } from '#grading/scenario';
 import { probes, said, tour } from '#grading/tour';
 
+const { pickNumber, randomWord } = choices('09-user-drop');
 const { scenario, check } = grade('09-user-drop', misconceptions);
 
 // No entry of any /etc/passwd: a user is a number.

@@ -4,13 +4,14 @@ import { grade } from '#grading';
 import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/bonus-fences';
 import { type CapabilitySet, type Mount, type ProcessFacts } from '#grading/processes';
-import { pickNumber, randomWord } from '#grading/random';
+import { choices } from '#grading/random';
 import type { Run } from '#grading/run';
 import { holdStill } from '#grading/scenario';
 import { type ProbedCall, probe, writeProbe } from '#grading/system-call-probe';
 import { probes, said } from '#grading/tour';
 import * as capabilities from '../../linux/capability.ts';
 
+const { pickNumber, randomWord } = choices('bonus-fences');
 const { scenario, check } = grade('bonus-fences', misconceptions);
 
 /** What root in a container keeps. */

@@ -1,7 +1,7 @@
 // What must be true of the bonus level about containers that go on by themselves.
 import fs from 'node:fs';
 import path from 'node:path';
-import { grade, type PlannedRun } from '#grading';
+import { grade, notes, type PlannedRun } from '#grading';
 import { type Finding, showEnd, showStderr } from '#grading/finding';
 import {
   comesTrue,
@@ -18,24 +18,28 @@ import {
 } from '#grading/mishaps';
 import { misconceptions } from '#grading/misconceptions/bonus-lifecycle';
 import { argumentsOf, childrenOf, isNode, processFacts, type ProcessFacts, processState } from '#grading/processes';
-import { pick, pickNumber, randomWord } from '#grading/random';
+import { choices } from '#grading/random';
 import type { Run, Snapshot } from '#grading/run';
 import { holdStill, type Scenario } from '#grading/scenario';
 import type { Testbed } from '#grading/testbed';
 import { probes, said } from '#grading/tour';
 import { dataDirectory } from '../../workshop/paths.ts';
 
+const { pick, pickNumber, randomWord } = choices('bonus-lifecycle');
 const { scenario, check } = grade('bonus-lifecycle', misconceptions);
 
-/** A container that goes on by itself, and what is known of it. */
+/** A container that goes on by itself. */
 type Detached = {
   scenario: Scenario;
-  id: string;
-  processes: KnownProcess[];
-  /** Its PID 1. */
-  init: KnownProcess | undefined;
-  /** Those of box.ts that stayed on the host. */
-  keepers: KnownProcess[];
+  /** What is known of it since it was started. */
+  seen: {
+    id: string;
+    processes: KnownProcess[];
+    /** Its PID 1. */
+    init: KnownProcess | undefined;
+    /** Those of box.ts that stayed on the host. */
+    keepers: KnownProcess[];
+  };
 };
 
 /** Seconds that nobody waits for; as an argument of sleep it is a name, too. */
@@ -49,49 +53,66 @@ const andBecomes = (last: string): string => `exec sleep ${last}`;
 /** Starts a container by `run -d`. */
 function detached(host: string, script: string, options: readonly string[] = [], behind = andWaits): Detached {
   const last = longTime();
-  const self: Detached = {
-    id: 'none',
-    processes: [],
-    init: undefined,
-    keepers: [],
+  const seen = notes<Detached['seen']>({ id: 'none', processes: [], init: undefined, keepers: [] });
+  return {
+    seen,
     scenario: {
       host,
       args: ['-d', ...options, '/bin/sh', '-c', `${script}\n${behind(last)}`],
       staysWith: last,
       meanwhile: async (_testbed: Testbed, { processes, commands, hostname }: Snapshot) => {
-        self.id = hostname;
-        self.processes = processes.map(({ pid }) => known(pid));
+        seen.id = hostname;
+        seen.processes = processes.map(({ pid }) => known(pid));
         const own = commands[0]?.namespaces['pid'];
         const isIn = (one: ProcessFacts): boolean => one.namespaces['pid'] === own;
         const first = processes.find((one) => isIn(one) && one.innerPid === 1);
-        self.init = first === undefined ? undefined : known(first.pid);
-        self.keepers = processes.filter((one) => !isIn(one) && isNode(one.exe)).map(({ pid }) => known(pid));
+        seen.init = first === undefined ? undefined : known(first.pid);
+        seen.keepers = processes.filter((one) => !isIn(one) && isNode(one.exe)).map(({ pid }) => known(pid));
       },
       reproduce: '-d sleep 1000',
     },
   };
-  return self;
 }
 
 /** Another word than run, about a container or about none. */
 function verb(
   host: string,
-  words: (of: Detached) => readonly string[],
-  of: Detached,
+  words: (of: { id: string }) => readonly string[],
+  { seen }: Detached,
   rest: Partial<Scenario> = {},
 ): Scenario {
-  const reproduce = words({ ...of, id: 'ID' })
+  const reproduce = words({ id: 'ID' })
     .map((word) => (word.includes('\n') ? "'…'" : word))
     .join(' ');
-  return { host, args: [], words: () => words(of), reproduce, ...rest };
+  return { host, args: [], words: () => words(seen), reproduce, ...rest };
 }
 const ps = (host: string, of: Detached, rest: Partial<Scenario> = {}): Scenario => verb(host, () => ['ps'], of, rest);
 
-/** How each of the containers was at the end of a run: whether a process of it lived. */
-const living = new Map<Scenario, boolean>();
-const note = (of: Detached, self: () => Scenario) => async (): Promise<void> => {
-  living.set(self(), of.processes.some(lives));
-};
+/** Whether a process of a container lived, at what is worth knowing it. */
+const lived = notes({
+  afterSignal: true,
+  afterStop: true,
+  afterStopOfStubborn: true,
+  afterEarlyRm: false,
+  withoutKeeper: false,
+  whenUnwritable: false,
+});
+const isLiving = ({ seen }: Detached): boolean => seen.processes.some(lives);
+/** What is found out after some of the commands. */
+const afterwards = notes({
+  /** Processes of the container whose PID 1 ended, and the children that it had not waited for. */
+  zombies: [] as string[],
+  /** What there is of containers after rm: after one of a container that runs, and of one whose box.ts was killed. */
+  leftByRm: [] as string[],
+  leftByEarlyRm: [] as string[],
+  leftOfLost: [] as string[],
+  /** Whether nobody has touched the processes that have the pids of the victim's. */
+  strangersLive: true,
+  /** What the folder of the host holds afterwards: the new file, and the one that must not be. */
+  inFolder: '',
+  /** In the folder lies a link that says /tmp. Whose? */
+  madeOnHost: false,
+});
 
 // ---- a container from its start to its removal --------------------------------------------------------------
 
@@ -123,15 +144,13 @@ const entered = scenario(
 );
 const enteredInVain = scenario(verb('lifecycle', ({ id }) => ['exec', id, `no-such-${randomWord()}`], main));
 const stopped = scenario(
-  verb('lifecycle', ({ id }) => ['stop', id], main, { last: note(main, () => stopped.scenario) }),
+  verb('lifecycle', ({ id }) => ['stop', id], main, { last: async () => void (lived.afterStop = isLiving(main)) }),
 );
 const listedAfterStop = scenario(ps('lifecycle', main));
 const loggedAfterStop = scenario(verb('lifecycle', ({ id }) => ['logs', id], main));
-/** What is left of the container after rm. */
-let leftByRm: string[] = [];
 const removed = scenario(
   verb('lifecycle', ({ id }) => ['rm', id], main, {
-    last: async (testbed) => void (leftByRm = leftOf(testbed, main.id)),
+    last: async (testbed) => void (afterwards.leftByRm = leftOf(testbed, main.seen.id)),
   }),
 );
 const listedAfterRm = scenario(ps('lifecycle', main));
@@ -155,7 +174,7 @@ const stubborn = detached('stubborn', `trap '' TERM`);
 scenario(stubborn.scenario);
 const stoppedStubborn = scenario(
   verb('stubborn', ({ id }) => ['stop', '--grace', '1', id], stubborn, {
-    last: note(stubborn, () => stoppedStubborn.scenario),
+    last: async () => void (lived.afterStopOfStubborn = isLiving(stubborn)),
   }),
 );
 const listedStubborn = scenario(ps('stubborn', stubborn));
@@ -168,10 +187,10 @@ const listedEnded = scenario(
     async first() {
       const shell = startedEnding.run?.during?.commands.find(({ argv }) => argv[0] === '/bin/sh');
       send(
-        ending.processes.find(({ pid }) => pid === shell?.pid),
+        ending.seen.processes.find(({ pid }) => pid === shell?.pid),
         'SIGUSR2',
       );
-      await settled(ending.processes);
+      await settled(ending.seen.processes);
     },
   }),
 );
@@ -180,33 +199,29 @@ const listedEnded = scenario(
 const orphanTime = '0.1';
 const plain = detached('stubborn', `sh -c 'sleep ${orphanTime} & exit 0'`, [], andBecomes);
 const startedPlain = scenario(plain.scenario);
-/** What its PID 1 left undone. */
-const init = { ended: false, zombies: [] as string[] };
 const listedPlain = scenario(
   ps('stubborn', plain, {
     async first() {
-      const pid = plain.init?.pid ?? 0;
+      const pid = plain.seen.init?.pid ?? 0;
       const children = (): number[] => childrenOf(pid);
       const zombies = (): number[] => children().filter((child) => processState(child) === 'Z');
       await comesTrue(() => !children().some((child) => argumentsOf(child).at(-1) === orphanTime));
-      await comesTrue(() => zombies().length === 0, plain.processes);
-      init.zombies = zombies().map((child) => `process ${processFacts(child)?.innerPid}, state Z, parent PID 1`);
-      send(plain.init, 'SIGTERM');
-      await settled(plain.processes);
-      init.ended = !plain.processes.some(lives);
+      await comesTrue(() => zombies().length === 0, plain.seen.processes);
+      afterwards.zombies = zombies().map((child) => `process ${processFacts(child)?.innerPid}, state Z, parent PID 1`);
+      send(plain.seen.init, 'SIGTERM');
+      await settled(plain.seen.processes);
+      lived.afterSignal = isLiving(plain);
     },
   }),
 );
 
 const inUse = detached('stubborn', 'true');
 scenario(inUse.scenario);
-/** What there is of the container after an rm while it runs. */
-let leftByEarlyRm: string[] = [];
 const removedTooEarly = scenario(
   verb('stubborn', ({ id }) => ['rm', id], inUse, {
     async last(testbed) {
-      await note(inUse, () => removedTooEarly.scenario)();
-      leftByEarlyRm = leftOf(testbed, inUse.id);
+      lived.afterEarlyRm = isLiving(inUse);
+      afterwards.leftByEarlyRm = leftOf(testbed, inUse.seen.id);
     },
   }),
 );
@@ -218,9 +233,9 @@ const startedVictim = scenario(victim.scenario);
 const listedOrphan = scenario(
   ps('mishaps of lifecycle', victim, {
     async first() {
-      await killTogether(victim.keepers);
-      await settled(victim.processes);
-      living.set(listedOrphan.scenario, victim.processes.some(lives));
+      await killTogether(victim.seen.keepers);
+      await settled(victim.seen.processes);
+      lived.withoutKeeper = isLiving(victim);
     },
   }),
 );
@@ -229,10 +244,10 @@ let strangers: KnownProcess[] = [];
 const listedStranger = scenario(
   ps('mishaps of lifecycle', victim, {
     async first(testbed) {
-      await killTogether(victim.processes);
+      await killTogether(victim.seen.processes);
       strangers = await giveOutAgain(
         testbed,
-        victim.processes.map(({ hostPid }) => hostPid),
+        victim.seen.processes.map(({ hostPid }) => hostPid),
       );
     },
   }),
@@ -240,16 +255,14 @@ const listedStranger = scenario(
 const enteredStranger = scenario(
   verb('mishaps of lifecycle', ({ id }) => ['exec', id, '/bin/sh', '-c', 'echo it ran'], victim),
 );
-let allLive = true;
 const stoppedStranger = scenario(
   verb('mishaps of lifecycle', ({ id }) => ['stop', '--grace', '0', id], victim, {
-    last: async () => void (allLive = strangers.every(lives)),
+    last: async () => void (afterwards.strangersLive = strangers.every(lives)),
   }),
 );
-let leftOfLost: string[] = [];
 const removedLost = scenario(
   verb('mishaps of lifecycle', ({ id }) => ['rm', id], victim, {
-    last: async (testbed) => void (leftOfLost = leftOf(testbed, victim.id)),
+    last: async (testbed) => void (afterwards.leftOfLost = leftOf(testbed, victim.seen.id)),
   }),
 );
 
@@ -258,10 +271,10 @@ const startedUnwritable = scenario(unwritable.scenario);
 const listedUnwritten = scenario(
   ps('unwritable', unwritable, {
     async first() {
-      letWriteNothing(unwritable.processes);
-      send(unwritable.init, 'SIGKILL');
-      await settled(unwritable.processes);
-      living.set(listedUnwritten.scenario, unwritable.processes.some(lives));
+      letWriteNothing(unwritable.seen.processes);
+      send(unwritable.seen.init, 'SIGKILL');
+      await settled(unwritable.seen.processes);
+      lived.whenUnwritable = isLiving(unwritable);
     },
   }),
 );
@@ -269,7 +282,7 @@ const listedUnwritten = scenario(
 const rebooted = detached('mishaps of lifecycle', 'true');
 const startedRebooted = scenario(rebooted.scenario);
 const listedAfterRestart = scenario(
-  ps('mishaps of lifecycle', rebooted, { first: (testbed) => restart(testbed, rebooted.processes) }),
+  ps('mishaps of lifecycle', rebooted, { first: (testbed) => restart(testbed, rebooted.seen.processes) }),
 );
 
 // ---- volumes, and a terminal --------------------------------------------------------------------------------
@@ -278,8 +291,6 @@ const shared = { folder: `/srv/${randomWord()}`, other: `/srv/${randomWord()}`, 
 const made = `made-${randomWord()}`;
 const place = `/${randomWord()}/${randomWord()}`;
 const inTmp = `in-${randomWord()}`;
-/** What the host's folder holds afterwards: the new file, and the one that must not be. */
-let inFolder = '';
 const withVolumes = scenario({
   host: 'volumes',
   args: [
@@ -299,12 +310,10 @@ const withVolumes = scenario({
   ],
   files: { [`${shared.folder}/file`]: { text: `${shared.text}\n`, mode: 0o644 } },
   async last(testbed) {
-    inFolder = await onHost(testbed, 'cd "$1" && cat "$2"; ls changed 2> /dev/null', [shared.folder, made]);
+    afterwards.inFolder = await onHost(testbed, 'cd "$1" && cat "$2"; ls changed 2> /dev/null', [shared.folder, made]);
   },
   reproduce: `-v /etc/apt:/data -v /etc/apt:/frozen:ro sh -c 'ls /data; touch /frozen/x'`,
 });
-/** In the folder lies a link that says /tmp. Whose? */
-let madeOnHost = false;
 const throughLink = scenario({
   host: 'volumes',
   args: [
@@ -317,7 +326,7 @@ const throughLink = scenario({
   async first(testbed) {
     await onHost(testbed, 'mkdir -p "$1" && ln -s /tmp "$1/way"', [shared.folder]);
   },
-  last: async (testbed) => void (madeOnHost = (await onHost(testbed, 'ls /tmp')).includes(inTmp)),
+  last: async (testbed) => void (afterwards.madeOnHost = (await onHost(testbed, 'ls /tmp')).includes(inTmp)),
   reproduce: '-v /srv/a:/data -v /srv/b:/data/link/b true',
 });
 
@@ -354,7 +363,7 @@ echo "later=$(stty size)"; exit ${status.exec}`,
 // ---- checks -------------------------------------------------------------------------------------------------
 
 /** What `ps` says of a container: its line, whether it runs, and how it has ended; null where it does not list it. */
-function listedAs(run: Run, { id }: Detached): { line: string; runs: boolean; status: number | null } | null {
+function listedAs(run: Run, { seen: { id } }: Detached): { line: string; runs: boolean; status: number | null } | null {
   const line = run.stdout.split('\n').find((text) => text.includes(id));
   if (line === undefined) return null;
   const exited = /\bexited \((\d+)\)/.exec(line);
@@ -437,15 +446,15 @@ check('lifecycle.3', 'its PID 1 hands signals on to the command, and no zombie s
   holds(run) {
     if (run.during === null) return { expected: 'a command that runs', actual: showEnd(run), evidence: quote(run) };
     const { processes } = run.during;
-    if (init.zombies.length > 0) {
+    if (afterwards.zombies.length > 0) {
       return {
         expected: 'that PID 1 takes note of the end of children which others have left to it',
-        actual: `${init.zombies.length === 1 ? 'one is' : `${init.zombies.length} are`} still a zombie`,
-        evidence: [...init.zombies, ...processes.map(shown)],
+        actual: `${afterwards.zombies.length === 1 ? 'one is' : `${afterwards.zombies.length} are`} still a zombie`,
+        evidence: [...afterwards.zombies, ...processes.map(shown)],
       };
     }
     const expected = 'that a SIGTERM to PID 1 ends a command which does not catch it, and the container with it';
-    if (!init.ended) return { expected, actual: 'it still runs', evidence: processes.map(shown) };
+    if (lived.afterSignal) return { expected, actual: 'it still runs', evidence: processes.map(shown) };
     const line = listedAs(listedPlain.run!, plain);
     if (line === null || line.status === null || line.status === 143) return undefined;
     return {
@@ -463,10 +472,14 @@ check('lifecycle.4', 'ps lists each container: the one that runs, and the one th
   why: 'Two box.ts that are started one after the other know nothing of each other. What one has to tell the next must be in a file; and whoever waits for the container is the only one who learns its exit status.',
   man: 'waitpid(2)',
   holds(run) {
-    const expected = 'a line with its id and "running"';
+    const expected = 'a line with its id and "running", and status 0';
     const line = listedAs(run, main);
-    if (line?.runs !== true) {
-      return { expected, actual: line === null ? showEnd(run) : `"${line.line}"`, evidence: quote(run) };
+    if (line?.runs !== true || run.exitCode !== 0) {
+      return {
+        expected,
+        actual: line === null || line.runs ? showEnd(run) : `"${line.line}"`,
+        evidence: quote(run),
+      };
     }
     const ended = listedEnded.run!;
     const other = listedAs(ended, ending);
@@ -544,11 +557,11 @@ check('lifecycle.6', 'stop asks it by SIGTERM, waits for the time given, and onl
   man: 'pidfd_open(2)',
   holds(run) {
     const gone = 'no process of it when stop comes back, with status 0';
-    for (const [each, name] of [
-      [run, 'one that catches SIGTERM'],
-      [stoppedStubborn.run!, 'one that ignores SIGTERM'],
+    for (const [each, stillLives, name] of [
+      [run, lived.afterStop, 'one that catches SIGTERM'],
+      [stoppedStubborn.run!, lived.afterStopOfStubborn, 'one that ignores SIGTERM'],
     ] as const) {
-      if (each.exitCode === 0 && living.get(each.scenario) === false) continue;
+      if (each.exitCode === 0 && !stillLives) continue;
       return {
         expected: `${gone}: of ${name}`,
         actual: each.exitCode === 0 ? 'it still runs' : showEnd(each),
@@ -607,13 +620,7 @@ check('lifecycle.7', 'after a kill -9 nobody lies, and nobody takes a stranger f
   why: 'What is written in a file was true when it was written. Who has been killed since has written nothing; and the pid that stands there may be another process’s by now. Only a pid together with the time at which its process started is a name for good.',
   man: 'proc_pid_stat(5)',
   holds(run) {
-    const orphan = lie(
-      startedVictim,
-      run,
-      victim,
-      living.get(run.scenario) ?? false,
-      'after a kill -9 of the box.ts that stayed',
-    );
+    const orphan = lie(startedVictim, run, victim, lived.withoutKeeper, 'after a kill -9 of the box.ts that stayed');
     if (orphan !== undefined) return orphan;
     const stranger = lie(startedVictim, listedStranger.run!, victim, false, 'when another process has its pid');
     if (stranger !== undefined) return stranger;
@@ -622,7 +629,7 @@ check('lifecycle.7', 'after a kill -9 nobody lies, and nobody takes a stranger f
     if (ran.exitCode === 0 || ran.stdout.includes('it ran')) {
       return { expected, actual: 'exec ran the command, in another process’s namespaces', seenIn: ran };
     }
-    if (!allLive) {
+    if (!afterwards.strangersLive) {
       return {
         expected,
         actual: 'stop has ended the other process',
@@ -660,12 +667,11 @@ check('lifecycle.9', 'what is known of it is not lost where nothing more can be 
   why: 'A file that is opened to be written anew is empty at first. Who is killed at this moment, or finds the disk full, leaves it so. What must not be lost is written under another name, and then takes the old one’s place in one step.',
   man: 'rename(2)',
   holds(run) {
-    const alive = living.get(run.scenario) ?? false;
     return lie(
       startedUnwritable,
       run,
       unwritable,
-      alive,
+      lived.whenUnwritable,
       'when box.ts could write nothing at its end (a limit of 0 on the length of files)',
     );
   },
@@ -679,20 +685,18 @@ check('lifecycle.10', 'rm removes all of a container that has ended, and none th
   man: 'cgroups(7)',
   holds(run) {
     const early = removedTooEarly.run!;
-    const kept = leftByEarlyRm.some((left) => left.startsWith('directory'));
-    if (early.exitCode === 0 || living.get(early.scenario) !== true || !kept) {
+    const kept = afterwards.leftByEarlyRm.some((left) => left.startsWith('directory'));
+    if (early.exitCode === 0 || !lived.afterEarlyRm || !kept) {
       return {
         expected: 'that rm refuses one that runs, with a status that is not 0, and takes nothing from it',
-        actual: kept
-          ? `${living.get(early.scenario) ? '' : 'it has ended, and '}${showEnd(early)}`
-          : 'its directory is gone',
+        actual: kept ? `${lived.afterEarlyRm ? '' : 'it has ended, and '}${showEnd(early)}` : 'its directory is gone',
         evidence: quote(early),
         seenIn: early,
       };
     }
     for (const [each, left, of] of [
-      [run, leftByRm, main],
-      [removedLost.run!, leftOfLost, victim],
+      [run, afterwards.leftByRm, main],
+      [removedLost.run!, afterwards.leftOfLost, victim],
     ] as const) {
       if (each.exitCode === 0 && left.length === 0) continue;
       return {
@@ -721,14 +725,14 @@ check('lifecycle.11', '-v shows a folder or file of the host in it, with :ro to 
         return { expected, actual: `${probe}: ${said(run, probe)}`, evidence: showStderr(run) };
       }
     }
-    if (said(run, 'write') !== 'written' || !inFolder.includes(made)) {
+    if (said(run, 'write') !== 'written' || !afterwards.inFolder.includes(made)) {
       return {
         expected: 'that what it writes there is on the host',
-        actual: `${said(run, 'write')}; on the host: ${inFolder || 'nothing'}`,
+        actual: `${said(run, 'write')}; on the host: ${afterwards.inFolder || 'nothing'}`,
       };
     }
     const frozen = ['write frozen', 'write file'].find((probe) => said(run, probe) === 'written');
-    if (frozen !== undefined || inFolder.includes('changed')) {
+    if (frozen !== undefined || afterwards.inFolder.includes('changed')) {
       return {
         expected: 'that nothing can be written where :ro was asked for',
         actual: `${frozen === 'write file' ? '/etc/one-file' : '/frozen'} could be written`,
@@ -742,7 +746,7 @@ check('lifecycle.11', '-v shows a folder or file of the host in it, with :ro to 
     if (after.length > 0) {
       return { expected: 'the host’s mounts as they were', actual: `there is one more, on ${after[0]!.mountPoint}` };
     }
-    if (!madeOnHost) return undefined;
+    if (!afterwards.madeOnHost) return undefined;
     return {
       expected: 'that a link on the way, which says /tmp, leads to the container’s /tmp',
       actual: `/tmp/${inTmp} was made on the host`,

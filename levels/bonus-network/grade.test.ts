@@ -4,11 +4,12 @@ import { grade } from '#grading';
 import { type Finding, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/bonus-network';
 import { addressesOf, type Interface, type NetworkFacts, outside } from '#grading/network';
-import { randomWord } from '#grading/random';
+import { choices } from '#grading/random';
 import type { Run } from '#grading/run';
 import { holdStill, type Scenario } from '#grading/scenario';
 import { probes, said } from '#grading/tour';
 
+const { randomWord } = choices('bonus-network');
 const { scenario, check } = grade('bonus-network', misconceptions);
 
 /** A shell function: the very first packets may be lost while the kernel switches interfaces on. */

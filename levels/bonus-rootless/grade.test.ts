@@ -2,12 +2,13 @@
 import { grade } from '#grading';
 import { type Finding, findCall, showCall, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/bonus-rootless';
-import { pickNumber, randomWord } from '#grading/random';
+import { choices } from '#grading/random';
 import type { Run } from '#grading/run';
 import { holdStill, type Scenario } from '#grading/scenario';
 import { companion, killedRuntime, probes, said, tour, writtenFile } from '#grading/tour';
 import { outsideOf, showMap } from '#grading/user-namespace';
 
+const { pickNumber, randomWord } = choices('bonus-rootless');
 const { scenario, check, user } = grade('bonus-rootless', misconceptions);
 
 const held = scenario(tour);

@@ -1,32 +1,17 @@
 // How a grader is written: scenarios, and checks over the evidence of them. Each level's grade.test.ts uses it.
-import { afterAll, beforeAll, inject, test } from 'vitest';
-import { findLevel, spoken } from '../levels.ts';
-import { cgroupsAbove } from './cgroups.ts';
+//
+// Loading the graders only writes down what they ask for. It happens twice: evidence-thread.ts then runs the scenarios,
+// and graders.test.ts looks at the evidence.
+import { findLevel, type Level } from '../levels.ts';
+import { assignment } from './assignment.ts';
 import { departureOf, isUntrue } from './departures.ts';
-import { diagnose } from './diagnosis.ts';
 import type { Finding, Misconception } from './finding.ts';
-import type { CheckResult } from './result.ts';
 import { ID_RANGE, type IdRange, type OrdinaryUser, ownerOf } from './ordinary-user.ts';
-import { pickNumber } from './random.ts';
-import { type Run, runOn } from './run.ts';
+import { choices } from './random.ts';
+import type { Run } from './run.ts';
 import type { Scenario } from './scenario.ts';
-import { openTestbed, type Testbed } from './testbed.ts';
 
-declare module 'vitest' {
-  interface ProvidedContext {
-    /** The box.ts to grade. */
-    file: string;
-    /** The name of the level that is graded. */
-    level: string;
-  }
-  interface TaskMeta {
-    check?: CheckResult;
-    /** Whether it belongs to a level before the one that is graded. */
-    earlier?: boolean;
-    leftovers?: string[];
-  }
-}
-
+const { pickNumber } = choices('level');
 /** What a check says about itself. */
 export type CheckSpec = {
   /** The scenario whose evidence it looks at. */
@@ -52,22 +37,49 @@ export type CheckSpec = {
 /** A scenario that will have been run when the checks look at it. */
 export type PlannedRun = { scenario: Scenario; run?: Run };
 
-/** At most this many testbeds at a time. */
-const CONCURRENT = 3;
-/** No level needs fewer. */
-const OPENED_AHEAD = 2;
-/** Milliseconds for all scenarios of a level: each has a limit of its own, this one is for faults of ours. */
-const PATIENCE = 1_200_000;
+/** A check as it is asked of this program. */
+export type PlannedCheck = {
+  id: string;
+  title: string;
+  spec: CheckSpec;
+  /** The level that it belongs to; whether that is one before the graded one; and what people believe who fail there. */
+  level: Level;
+  earlier: boolean;
+  misconceptions: readonly Misconception[];
+};
 
-/** Seconds for each further run, once one has come to no end: the verdict is clear, and a student waits for it. */
-const SHORT_LIMIT = 2;
-let hung = false;
-
+const graded = findLevel(assignment().level)!;
 /** What is to be run: asked for by several graders or by one, each scenario is run once. */
 const planned = new Map<Scenario, PlannedRun>();
-const passed = new Set<string>();
+const checks: PlannedCheck[] = [];
 /** Checks that the level that is graded puts something else in the place of. */
 const superseded = new Set<string>();
+const noted: object[] = [];
+
+/** All that the graders ask for. Scenarios that are run within another one stand behind it. */
+export type Plan = {
+  graded: Level;
+  checks: readonly PlannedCheck[];
+  runs: readonly PlannedRun[];
+  superseded: ReadonlySet<string>;
+  notes: readonly object[];
+};
+
+/** Loads the graders of the assignment, and returns what they ask for. */
+export async function loadGraders(): Promise<Plan> {
+  for (const grader of assignment().graders) await import(grader);
+  for (const { scenario } of planned.values()) if (typeof scenario.meanwhile === 'object') plan(scenario.meanwhile);
+  return { graded, checks, runs: [...planned.values()], superseded, notes: noted };
+}
+
+/**
+ * What a scenario's functions find out for the checks to look at: they write it into this object. It must hold data only,
+ * for it is handed over with the evidence.
+ */
+export function notes<Notes extends object>(empty: Notes): Notes {
+  noted.push(empty);
+  return empty;
+}
 
 /**
  * Begins the grader of a level. In a grader, `check`s are run in the order in which they stand, after every
@@ -88,8 +100,7 @@ export function grade(
   user(file: string): OrdinaryUser;
 } {
   const level = findLevel(levelName);
-  const graded = findLevel(inject('level'));
-  if (level === null || graded === null) throw new Error(`there is no level ${levelName}, or no ${inject('level')}`);
+  if (level === null) throw new Error(`there is no level ${levelName}`);
   const earlier = level.name !== graded.name;
   const departure = departureOf(graded.number);
 
@@ -99,45 +110,13 @@ export function grade(
     scenario(scenario, later = scenario) {
       return plan(asGraded(earlier ? later : scenario));
     },
-    check(id, title, { of, needs = [], until, alone = false, reproduce, shownBy, why, man, holds }) {
-      const replaced = until !== undefined && graded.number >= until;
-      if (replaced || (alone && earlier) || (earlier && isUntrue(departure, id))) {
+    check(id, title, spec) {
+      const replaced = spec.until !== undefined && graded.number >= spec.until;
+      if (replaced || (spec.alone === true && earlier) || (earlier && isUntrue(departure, id))) {
         superseded.add(id);
-        return;
+      } else {
+        checks.push({ id, title, spec, level, earlier, misconceptions });
       }
-      test(`${id} ${title}`, ({ task, skip }) => {
-        task.meta.earlier = earlier;
-        const unmet = needs.some((need) => !passed.has(need) && !superseded.has(need));
-        // What it needs is not asked here, so nobody has seen that there is something to look at.
-        const unseen = needs.some((need) => isUntrue(departure, need)) && of.run!.during === null;
-        if (unmet || unseen) {
-          task.meta.check = { id, title, status: 'blocked' };
-          return skip();
-        }
-        const run = of.run!;
-        task.meta.leftovers = leftovers(run);
-        const finding = holds(run);
-        if (finding === undefined) {
-          passed.add(id);
-          task.meta.check = { id, title, status: 'passed' };
-          return;
-        }
-        const shownIn = finding.seenIn ?? run;
-        const script = typeof shownBy === 'function' ? shownBy(shownIn) : shownBy;
-        const words = shownIn === run ? (reproduce ?? run.scenario.reproduce) : shownIn.scenario.reproduce;
-        const typed = shownIn.scenario.words === undefined ? `run ${words}` : words;
-        task.meta.check = {
-          id,
-          title,
-          status: 'failed',
-          ...diagnose(id, shownIn, finding, misconceptions, why),
-          tried: typed,
-          read: man,
-          reproduce: `npm run box -- ${spoken(graded)} ${script === undefined ? typed : `host '${script}'`}`,
-          next: `npm run hint ${spoken(level)} ${id}`,
-        };
-        throw new CheckFailed(`${title}: expected ${finding.expected}; ${finding.actual}`);
-      });
     },
   };
 }
@@ -154,7 +133,7 @@ const departed = new Map<Scenario, Scenario>();
 
 /** The scenario as it is run for the level that is graded, which may be one that departs from those before it. */
 function asGraded(scenario: Scenario): Scenario {
-  const departure = departureOf(findLevel(inject('level'))!.number);
+  const departure = departureOf(graded.number);
   if (departure === null) return scenario;
   const known = departed.get(scenario);
   if (known !== undefined) return known;
@@ -178,58 +157,3 @@ const drawn: OrdinaryUser = {
 };
 
 const somebody = (file: string): OrdinaryUser => ({ ...drawn, uid: ownerOf(file, drawn.uid) });
-
-/** Runs what the graders have planned, before the first check. The first testbeds are opened while graders are loaded. */
-export function runPlanned(): void {
-  const file = inject('file');
-  const opened = Array.from({ length: OPENED_AHEAD }, () => openTestbed([file]));
-  // Whoever takes one is told what went wrong with it.
-  for (const testbed of opened) testbed.catch(() => {});
-  beforeAll(async () => {
-    const hosts = Object.values(Object.groupBy(topLevel(), ({ host }, index) => host ?? `alone ${index}`));
-    const worker = async (): Promise<void> => {
-      for (let host = hosts.shift(); host !== undefined; host = hosts.shift()) {
-        await using testbed = await (opened.shift() ?? openTestbed([file]));
-        await runOnOneHost(testbed, file, host);
-      }
-    };
-    await Promise.all(Array.from({ length: CONCURRENT }, worker));
-  }, PATIENCE);
-  afterAll(async () => {
-    for (const testbed of opened) await (await testbed.catch(() => null))?.close();
-  });
-}
-
-/** The scenarios that are not run within another one. */
-function topLevel(): Scenario[] {
-  const inner = new Set([...planned.keys()].map(({ meanwhile }) => meanwhile));
-  return [...planned.keys()].filter((scenario) => !inner.has(scenario));
-}
-
-async function runOnOneHost(testbed: Testbed, file: string, scenarios: readonly Scenario[]): Promise<void> {
-  const keep = (run: Run): void => {
-    plan(run.scenario).run = run;
-    hung ||= run.timedOut;
-  };
-  for (const scenario of scenarios) {
-    keep(await runOn(testbed, file, scenario, { keep, ...(hung && { limit: SHORT_LIMIT }) }));
-  }
-}
-
-/** A check that does not hold. Any other error in a grader is a fault of the grader. */
-export class CheckFailed extends Error {
-  override name = 'CheckFailed';
-}
-
-function leftovers(run: Run): string[] {
-  const before = new Set(run.before.mounts.map(({ mountPoint }) => mountPoint));
-  // The cgroup that all containers are made below stays on purpose.
-  const seen = [...planned.values()].flatMap((one) => one.run?.during?.host.cgroups ?? []);
-  const parents = new Set(seen.flatMap((cgroup) => cgroupsAbove(cgroup.path)));
-  const mounts = run.after.mounts.filter(({ mountPoint }) => !before.has(mountPoint));
-  return [
-    ...run.left.map(({ innerPid, argv }) => `process ${innerPid}: ${argv.join(' ').slice(0, 60)}`),
-    ...mounts.map(({ type, mountPoint }) => `mount of ${type} on ${mountPoint}`),
-    ...run.cgroups.filter((name) => !parents.has(name)).map((name) => `cgroup ${name}`),
-  ];
-}

@@ -5,9 +5,10 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { childrenOf, namespacesOf } from './processes.ts';
-import { pickNumber, randomWord } from './random.ts';
+import { choices } from './random.ts';
 import { NoTestbed, systemPath, type Testbed } from './testbed.ts';
 
+const { pickNumber, randomWord } = choices('network');
 /** What there is to a host's network before a program comes. */
 export type HostNetwork = {
   /** Whether it hands packets on from one interface to another. */

@@ -1,34 +1,24 @@
 // What a program could otherwise guess: names and values that are new in each run. The seed makes a run repeatable.
 import { createHash } from 'node:crypto';
-import { inject } from 'vitest';
+import { assignment } from './assignment.ts';
 
-declare module 'vitest' {
-  interface ProvidedContext {
-    /** What all random choices of a grading follow from. */
-    seed: string;
-  }
-}
-
-let drawn = 0;
-
-/** A word of eight small letters and digits. */
-export function randomWord(): string {
-  return draw().toString('hex').slice(0, 8);
-}
-
-/** One of the choices. */
-export function pick<Choice>(choices: readonly Choice[]): Choice {
-  return choices[draw().readUInt32LE() % choices.length]!;
-}
-
-/** A whole number from `from` to `to`. */
-export function pickNumber(from: number, to: number): number {
-  return from + (draw().readUInt32LE() % (to - from + 1));
-}
-
-function draw(): Buffer {
-  drawn += 1;
-  return createHash('sha256')
-    .update(`${inject('seed')}:${drawn}`)
-    .digest();
+/** Choices of one module: what they are depends on its name and the seed, and not on when it is loaded. */
+export function choices(module: string): {
+  /** A word of eight small letters and digits. */
+  randomWord(): string;
+  /** One of these. */
+  pick<Choice>(of: readonly Choice[]): Choice;
+  /** A whole number from `from` to `to`. */
+  pickNumber(from: number, to: number): number;
+} {
+  let drawn = 0;
+  const draw = (): Buffer => {
+    drawn += 1;
+    return createHash('sha256').update(`${assignment().seed}:${module}:${drawn}`).digest();
+  };
+  return {
+    randomWord: () => draw().toString('hex').slice(0, 8),
+    pick: (of) => of[draw().readUInt32LE() % of.length]!,
+    pickNumber: (from, to) => from + (draw().readUInt32LE() % (to - from + 1)),
+  };
 }

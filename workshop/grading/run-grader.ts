@@ -6,7 +6,9 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node';
 import { type Level, levelFile, levelsUpTo, solutionFile } from '../levels.ts';
 import { dataDirectory, workshopRoot } from '../paths.ts';
 import { cgroupVersion } from './cgroup-mounts.ts';
+import { setAssignment } from './assignment.ts';
 import { departureOf } from './departures.ts';
+import { gatherEvidence } from './evidence.ts';
 import { GraderFault } from './grader.ts';
 import { NoTestbed } from './testbed.ts';
 import type { CheckResult, GradeResult, Target } from './result.ts';
@@ -40,6 +42,9 @@ export async function runGrader({
   ownChecksOnly = false,
 }: GraderJob): Promise<GradeResult> {
   const started = performance.now();
+  const graders = (ownChecksOnly ? [level] : levelsUpTo(level)).map((each) => levelFile(each, 'grade.test.ts'));
+  setAssignment({ file: file ?? fileOf(level, target), level: level.name, graders, seed });
+  await using gathering = gatherEvidence();
   const { startVitest } = await import('vitest/node');
   const modules: TestModule[] = [];
   const faults: Fault[] = [];
@@ -49,7 +54,6 @@ export async function runGrader({
       faults.push(...errors);
     },
   };
-  const graders = (ownChecksOnly ? [level] : levelsUpTo(level)).map((each) => levelFile(each, 'grade.test.ts'));
   // Not in node_modules, where root's files would be in the way of the owner's next "npm ci". Each checkout has its own:
   // vitest empties it where another version of its packages has been, also while somebody reads it.
   const checkout = createHash('sha256').update(workshopRoot).digest('hex').slice(0, 12);
@@ -69,19 +73,20 @@ export async function runGrader({
       isolate: false,
       fileParallelism: false,
       reporters: [collect],
-      provide: { file: file ?? fileOf(level, target), seed, level: level.name, graders },
     },
     { cacheDir: cache },
   );
   await vitest.close();
+  const broke = (message: string): GraderFault => new GraderFault(`${message} (seed ${seed})`);
+  await gathering.evidence.catch((error: Error) => {
+    throw error instanceof NoTestbed ? error : broke(error.stack ?? error.message);
+  });
 
   const tests = modules.flatMap((module) => [...module.children.allTests()]);
   for (const module of modules) faults.push(...module.errors());
   faults.push(...tests.flatMap(faultOf));
   if (tests.length === 0 && faults.length === 0) faults.push({ message: 'the grader has no checks' });
-  const refused = faults.find(({ name }) => name === 'NoTestbed');
-  if (refused !== undefined) throw new NoTestbed(refused.message);
-  if (faults.length > 0) throw new GraderFault(`${faults[0]!.message} (seed ${seed})`);
+  if (faults.length > 0) throw broke(faults[0]!.message);
 
   const checksOf = (earlier: boolean): CheckResult[] =>
     tests.filter((test) => test.meta().earlier === earlier).map((test) => test.meta().check!);
@@ -132,7 +137,7 @@ export function fileOf(level: Level, target: Target): string {
   return target === 'solution' ? solutionFile(level) : levelFile(level, 'box.ts');
 }
 
-type Fault = { name?: string; message: string };
+type Fault = { message: string };
 
 /** Errors of a test other than its check's not holding. */
 function faultOf(test: TestCase): Fault[] {
@@ -140,7 +145,7 @@ function faultOf(test: TestCase): Fault[] {
   if (state === 'failed') {
     return (errors ?? [])
       .filter(({ name }) => name !== 'CheckFailed')
-      .map(({ name, message, stack }) => ({ name, message: stack ?? message }));
+      .map(({ message, stack }) => ({ message: stack ?? message }));
   }
   return test.meta().check === undefined ? [{ message: `the check "${test.name}" was not run` }] : [];
 }

@@ -191,10 +191,12 @@ export async function runOn(
     }
   }
   if (scenario.staysWith !== undefined) {
-    const steady = waitFor(() => isSteady(testbed, others, scenario.staysWith!), patience);
+    const watching = new AbortController();
+    const steady = waitFor(() => isSteady(testbed, others, scenario.staysWith!), watching.signal);
     await patience.wait(Promise.race([steady, end]));
     ended = await patience.wait(end);
     if (ended === null || ended[0] === 0) await patience.wait(steady);
+    watching.abort();
     if (isSteady(testbed, others, scenario.staysWith)) during = await lookAt(testbed, program, scenario, others);
   }
   if (during !== null && typeof scenario.meanwhile === 'function') await scenario.meanwhile(testbed, during);
@@ -281,9 +283,9 @@ function onTerminal({ terminal }: Scenario, command: string[]): string[] {
   return ['script', '--quiet', '--return', '--command', script, '/dev/null'];
 }
 
-/** Waits until it is so, or the patience is over. */
-async function waitFor(isSo: () => boolean, patience: Patience): Promise<void> {
-  while (!isSo() && !patience.over) await delay(10);
+/** Waits until it is so, or nobody wants to know it any more. */
+async function waitFor(isSo: () => boolean, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && !isSo()) await delay(10);
 }
 
 /** Whether a program is there whose last argument is this. */

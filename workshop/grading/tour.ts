@@ -1,9 +1,10 @@
 // The runs that the graders of all levels from 01 on look at. A level adds to what the command tries in here, rather
 // than a run of its own: so a program is run a few times, also for ten levels.
-import { pick, randomWord } from './random.ts';
+import { choices } from './random.ts';
 import type { Run } from './run.ts';
 import { holdStill, type Scenario } from './scenario.ts';
 
+const { pick, randomWord } = choices('tour');
 /** A file of the host that no container may read, and what is in it. */
 export const secretFile = `/${randomWord()}/${randomWord()}.txt`;
 export const secret = `secret-${randomWord()}`;
@@ -121,14 +122,14 @@ export const tour: Scenario = {
 
 /** A command that there is not, in an image that there is. */
 export const missingCommand: Scenario = {
-  host: 'commands',
+  host: 'mishaps',
   args: [...image, `no-such-${randomWord()}`],
   reproduce: 'no-such-command',
 };
 
 /** A file that is no program. */
 export const notExecutable: Scenario = {
-  host: 'commands',
+  host: 'mishaps',
   args: [...image, '/etc/passwd'],
   reproduce: '/etc/passwd',
 };
@@ -136,7 +137,7 @@ export const notExecutable: Scenario = {
 /** An image that there is not. */
 export const missingImageName = `no-such-${randomWord()}`;
 export const missingImage: Scenario = {
-  host: 'commands',
+  host: 'mishaps',
   args: ['-i', missingImageName, '/bin/true'],
   reproduce: '-i no-such-image /bin/true',
 };

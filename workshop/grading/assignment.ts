@@ -1,0 +1,23 @@
+// What a grader is at work on. Its threads ask here; each of them was started after it had been set.
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+
+export type Assignment = {
+  /** The box.ts to grade. */
+  file: string;
+  /** The name of the level. */
+  level: string;
+  /** The files of the graders, in the order of the levels. */
+  graders: readonly string[];
+  /** What all random choices follow from. */
+  seed: string;
+};
+
+const key = 'boxwright assignment';
+
+export function setAssignment(assignment: Assignment): void {
+  setEnvironmentData(key, assignment);
+}
+
+export function assignment(): Assignment {
+  return getEnvironmentData(key) as unknown as Assignment;
+}

@@ -1,0 +1,67 @@
+// The evidence of all runs that the graders of a level ask for. It is gathered in a thread of its own, which begins while
+// vitest is still being loaded; the thread in which vitest runs the checks asks for it.
+import { once } from 'node:events';
+import path from 'node:path';
+import { BroadcastChannel, Worker } from 'node:worker_threads';
+import type { Run } from './run.ts';
+import { NoTestbed } from './testbed.ts';
+
+/** Data only, for it goes from thread to thread. */
+export type Evidence = {
+  /** In the order of the plan; null for a scenario that never came to its turn. */
+  runs: readonly (Omit<Run, 'scenario'> | null)[];
+  /** What the scenarios' functions have noted. */
+  notes: readonly object[];
+};
+
+/** What the thread says in the end. */
+export type GatheringEnd = Evidence | { refused: string };
+
+/** All threads of this process that open a channel of this name hear each other. */
+const channelName = 'boxwright evidence';
+
+/** Begins to gather it for the assignment. Done with it when it has been disposed of. */
+export function gatherEvidence(): AsyncDisposable & {
+  /** Rejects with NoTestbed where this machine refused a testbed, and with another error where a grader broke. */
+  evidence: Promise<Evidence>;
+} {
+  const thread = new Worker(path.join(import.meta.dirname, 'evidence-thread.ts'));
+  const gone = once(thread, 'exit').catch(() => {});
+  const evidence = endOf(thread, gone);
+  // Whoever asks for it is told.
+  evidence.catch(() => {});
+  const channel = new BroadcastChannel(channelName);
+  channel.onmessage = () =>
+    void evidence.then(
+      (found) => channel.postMessage(found),
+      () => channel.postMessage(null),
+    );
+  return {
+    evidence,
+    async [Symbol.asyncDispose]() {
+      // Until then it removes testbeds.
+      await gone;
+      channel.close();
+    },
+  };
+}
+
+async function endOf(thread: Worker, gone: Promise<unknown>): Promise<Evidence> {
+  const said = await Promise.race([once(thread, 'message') as Promise<[GatheringEnd]>, gone]);
+  if (!Array.isArray(said)) throw new Error('the thread that gathers the evidence ended without a word');
+  const [end] = said;
+  if ('refused' in end) throw new NoTestbed(end.refused);
+  return end;
+}
+
+/** Asks for it, in another thread. @throws Error where there is none; whoever gathers it says why */
+export async function askForEvidence(): Promise<Evidence> {
+  const channel = new BroadcastChannel(channelName);
+  const { promise, resolve } = Promise.withResolvers<Evidence | null>();
+  channel.onmessage = ({ data }: { data: unknown }) => resolve(data as Evidence | null);
+  channel.postMessage('ask');
+  const evidence = await promise;
+  channel.close();
+  if (evidence === null) throw new Error('there is no evidence');
+  return evidence;
+}
