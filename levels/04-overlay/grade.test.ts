@@ -2,7 +2,7 @@
 import { grade } from '#grading';
 import type { FoundFile, Tree } from '#grading/files';
 import { type Finding, findCall, showCall, showEnd, showStderr } from '#grading/finding';
-import { archives, differences, imageFiles } from '#grading/image';
+import { differences, imageFiles, smallArchive } from '#grading/image';
 import { optionOf } from '#grading/inside';
 import { misconceptions } from '#grading/misconceptions/04-overlay';
 import type { Mount } from '#grading/processes';
@@ -13,7 +13,7 @@ import { companion, said, tour, written, writtenFile } from '#grading/tour';
 import { dataDirectory } from '../../workshop/paths.ts';
 
 const { randomWord } = choices('04-overlay');
-const { scenario, check } = grade('04-overlay', misconceptions);
+const { scenario, check, earlier } = grade('04-overlay', misconceptions);
 
 const first = scenario(tour);
 const second = scenario(companion);
@@ -21,19 +21,19 @@ const second = scenario(companion);
 /** An image of its own, whose archive ends within a file at first, and is whole later. */
 const broken = `broken-${randomWord()}`;
 const archive = `${dataDirectory()}/images/${broken}.tar`;
-const { whole, cut } = archives();
+const small = earlier ? null : smallArchive();
 const mendedWord = `hold-${randomWord()}`;
 const startOfBroken: Scenario = {
   host: 'mishaps',
   args: ['-i', broken, '/bin/true'],
-  files: { [archive]: { text: cut, mode: 0o644 } },
+  files: { [archive]: { text: small?.cut ?? '', mode: 0o644 } },
   reproduce: '-i half true',
 };
 const startOfMended: Scenario = {
   host: 'mishaps',
   args: ['-i', broken, '/bin/sh', '-c', holdStill(mendedWord)],
   holdWord: mendedWord,
-  files: { [archive]: { text: whole, mode: 0o644 } },
+  files: { [archive]: { text: small?.whole ?? '', mode: 0o644 } },
   reproduce: '-i half true',
 };
 const brokenRun = scenario(startOfBroken, tour);
@@ -198,11 +198,12 @@ check('04.3', 'an image is used only when it is complete', {
     if (run.during?.image == null) {
       return { expected, actual: `the command never ran: ${showEnd(run)}`, evidence: left };
     }
-    const lacking = differences(run.during.image);
+    const { files } = small!;
+    const lacking = differences(run.during.image, files);
     if (lacking.length === 0) return undefined;
     return {
       expected,
-      actual: `the container has an image in which ${lacking.length} of ${imageFiles().length} files are missing`,
+      actual: `the container has an image in which ${lacking.length} of ${files.length} files are missing`,
       evidence: [...left, `lowerdir=${optionOf(rootOf(run)!, 'lowerdir')}`],
     };
   },
