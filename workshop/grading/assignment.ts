@@ -18,6 +18,14 @@ export function setAssignment(assignment: Assignment): void {
   setEnvironmentData(key, assignment);
 }
 
+/** @throws Error where nothing is being graded */
 export function assignment(): Assignment {
-  return getEnvironmentData(key) as unknown as Assignment;
+  const found = assignmentIfAny();
+  if (found === undefined) throw new Error('nothing is being graded');
+  return found;
+}
+
+/** undefined where nothing is being graded: somebody looks at what the modules hold. */
+export function assignmentIfAny(): Assignment | undefined {
+  return getEnvironmentData(key) as unknown as Assignment | undefined;
 }

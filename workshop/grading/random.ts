@@ -1,6 +1,6 @@
 // What a program could otherwise guess: names and values that are new in each run. The seed makes a run repeatable.
 import { createHash } from 'node:crypto';
-import { assignment } from './assignment.ts';
+import { assignmentIfAny } from './assignment.ts';
 
 /** Choices of one module: what they are depends on its name and the seed, and not on when it is loaded. */
 export function choices(module: string): {
@@ -14,7 +14,7 @@ export function choices(module: string): {
   let drawn = 0;
   const draw = (): Buffer => {
     drawn += 1;
-    return createHash('sha256').update(`${assignment().seed}:${module}:${drawn}`).digest();
+    return createHash('sha256').update(`${assignmentIfAny()?.seed}:${module}:${drawn}`).digest();
   };
   return {
     randomWord: () => draw().toString('hex').slice(0, 8),
