@@ -12,7 +12,7 @@ import { NoTestbed, openTestbed, type Testbed } from './testbed.ts';
 const CONCURRENT = 3;
 /** No level needs fewer: they are opened while graders are loaded. */
 const OPENED_AHEAD = 2;
-/** Seconds for each further run, once one has come to no end: the verdict is clear, and a student waits for it. */
+/** Seconds of doing nothing for each further run, once one has come to no end: it is clear then, and a student waits. */
 const SHORT_LIMIT = 2;
 
 const { file } = assignment();
@@ -71,7 +71,7 @@ async function runOnOneHost(
     hung ||= run.timedOut;
   };
   for (const scenario of scenarios) {
-    keep(await runOn(testbed, file, scenario, { keep, ...(hung && { limit: SHORT_LIMIT }) }));
+    keep(await runOn(testbed, file, scenario, { keep, ...(hung && { idleLimit: SHORT_LIMIT }) }));
   }
 }
 

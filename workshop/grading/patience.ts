@@ -24,8 +24,14 @@ export type Patience = {
  *
  * @param others processes of it that do not belong to the run
  * @param seconds of doing nothing; half as much of computing
+ * @param idleSeconds of doing nothing, where it is fewer
  */
-export function patienceWith(testbed: Testbed, others: ReadonlySet<number>, seconds: number): Patience {
+export function patienceWith(
+  testbed: Testbed,
+  others: ReadonlySet<number>,
+  seconds: number,
+  idleSeconds = seconds,
+): Patience {
   let [idle, waited, computed] = [0, 0, 0];
   let last = 0;
   let lastCpu = 0;
@@ -46,7 +52,7 @@ export function patienceWith(testbed: Testbed, others: ReadonlySet<number>, seco
 
   const self: Patience = {
     get over() {
-      return Math.max(idle, computed / COMPUTING_SHARE, waited / BY_THE_CLOCK) > seconds * 1000;
+      return idle > idleSeconds * 1000 || Math.max(computed / COMPUTING_SHARE, waited / BY_THE_CLOCK) > seconds * 1000;
     },
     wait<Value>(what: Promise<Value>) {
       const { promise, resolve, reject } = Promise.withResolvers<Value | null>();

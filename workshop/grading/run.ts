@@ -138,12 +138,17 @@ export async function runInTestbed(file: string, scenario: Scenario): Promise<Ru
  *
  * @param options.keep is given the evidence of the run that takes place meanwhile, if there is one
  * @param options.limit seconds, in place of the usual limit
+ * @param options.idleLimit seconds of doing nothing, where fewer of these are enough
  */
 export async function runOn(
   testbed: Testbed,
   file: string,
   scenario: Scenario,
-  { keep, limit = scenario.limit ?? TIME_LIMIT }: { keep?: (run: Run) => void; limit?: number } = {},
+  {
+    keep,
+    limit = scenario.limit ?? TIME_LIMIT,
+    idleLimit = limit,
+  }: { keep?: (run: Run) => void; limit?: number; idleLimit?: number } = {},
 ): Promise<Run> {
   for (const [name, { text, mode }] of Object.entries(scenario.files ?? {})) testbed.writeFile(name, text, mode);
   if (scenario.network !== undefined) await prepareNetwork(testbed, scenario.network);
@@ -179,7 +184,7 @@ export async function runOn(
   };
   program.stdin!.on('error', () => {});
 
-  const patience = patienceWith(testbed, others, limit);
+  const patience = patienceWith(testbed, others, limit, idleLimit);
   let during: Snapshot | null = null;
   let ended: [number | null, NodeJS.Signals | null] | null = null;
   if (scenario.holdWord !== undefined) {
@@ -197,11 +202,16 @@ export async function runOn(
     ended = await patience.wait(end);
     if (ended === null || ended[0] === 0) await patience.wait(steady);
     watching.abort();
-    if (isSteady(testbed, others, scenario.staysWith)) during = await lookAt(testbed, program, scenario, others);
+    if (isSteady(testbed, others, scenario.staysWith)) {
+      // What has been traced is what they have done by then.
+      const resting = patienceWith(testbed, others, END_LIMIT);
+      await resting.wait(waitFor(() => isAtRest(testbed, others) || resting.over));
+      during = await lookAt(testbed, program, scenario, others);
+    }
   }
   if (during !== null && typeof scenario.meanwhile === 'function') await scenario.meanwhile(testbed, during);
   if (during !== null && typeof scenario.meanwhile === 'object') {
-    const inner = await runOn(testbed, file, scenario.meanwhile, { limit });
+    const inner = await runOn(testbed, file, scenario.meanwhile, { limit, idleLimit });
     known.containers.push(...inner.containers);
     known.images.push(...inner.images);
     inner.cgroups.forEach((cgroup) => knownCgroups.add(cgroup));
@@ -284,13 +294,18 @@ function onTerminal({ terminal }: Scenario, command: string[]): string[] {
 }
 
 /** Waits until it is so, or nobody wants to know it any more. */
-async function waitFor(isSo: () => boolean, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted && !isSo()) await delay(10);
+async function waitFor(isSo: () => boolean, signal?: AbortSignal): Promise<void> {
+  while (signal?.aborted !== true && !isSo()) await delay(10);
 }
 
 /** Whether a program is there whose last argument is this. */
 function isSteady(testbed: Testbed, others: ReadonlySet<number>, word: string): boolean {
   return testbed.pids().some((pid) => !others.has(pid) && argumentsOf(pid).at(-1) === word);
+}
+
+/** Whether all processes of a run sleep, or have ended. */
+function isAtRest(testbed: Testbed, others: ReadonlySet<number>): boolean {
+  return testbed.pids().every((pid) => others.has(pid) || ['', 'S', 'Z', 'X'].includes(processState(pid)));
 }
 
 /** Whether a command comes to hold still that box.ts has not waited for: it goes on by itself, as long as it lives. */
