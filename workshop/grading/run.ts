@@ -234,8 +234,8 @@ export async function runOn(
     crowd.goOn();
     ended = await patience.wait(end);
     await patience.wait(crowd.end);
-    // Somebody on the host has killed it.
-    if (ended?.[1] === 'SIGKILL') {
+    // Somebody on the host has killed it, and may be at it still.
+    if (ended !== null && ended[1] !== null) {
       const pids = newProcesses(testbed, others).map(({ pid }) => pid);
       await gone(pids, patienceWith(testbed, others, END_LIMIT));
     }
