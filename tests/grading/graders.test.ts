@@ -6,6 +6,7 @@ import { allLevels, bonusLevels, neighbours, skeletonFile, solutionFile, spoken 
 import { check, checkJson } from './check.ts';
 import { type GraderPool, openGraders } from './grader-pool.ts';
 import { gradeMistake, mistakesOf, notHere } from './mistakes.ts';
+import { wordingFile, wordingOf } from './wording.ts';
 
 const here = import.meta.dirname;
 let graders: GraderPool;
@@ -42,8 +43,11 @@ describe.for([...allLevels(), ...bonusLevels()])('$name', (level) => {
     async (mistake, { skip, expect }) => {
       const reason = notHere(mistake);
       if (reason !== null) skip(reason);
-      const { expected, found } = await gradeMistake(level, mistake, graders);
+      // A failure of this test can be seen again; npm run test:graders and test:flaky leave it to chance.
+      const { expected, found, result } = await gradeMistake(level, mistake, graders, mistake.name);
       expect(found).toEqual(expected);
+      const file = wordingFile(mistake);
+      if (file !== null) await expect(wordingOf(result)).toMatchFileSnapshot(file);
     },
   );
 });

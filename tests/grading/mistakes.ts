@@ -102,19 +102,26 @@ export function verdictOn(file: string, { checks }: GradeResult, mistake?: Mista
   };
 }
 
-/** Grades a wrong program of a level. @throws Error where there is no verdict */
+/**
+ * Grades a wrong program of a level.
+ *
+ * @param seed of what the grader chooses by chance; without one it is another each time
+ * @throws Error where there is no verdict
+ */
 export async function gradeMistake(
   level: Level,
   mistake: Mistake,
   graders: GraderPool,
-): Promise<{ expected: Verdict; found: Verdict }> {
+  seed?: string,
+): Promise<{ expected: Verdict; found: Verdict; result: GradeResult }> {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-mistake-'));
   try {
     const file = writeProgram(mistake, directory);
-    const result = await graders.grade({ level, target: 'file', file });
+    const result = await graders.grade({ level, target: 'file', file, seed });
     if ('fault' in result) throw new Error(`no verdict on ${mistake.name}: ${result.fault}`);
     const { misconception, line } = mistake;
-    return { expected: { fails: mustFail(mistake), misconception, line }, found: verdictOn(file, result, mistake) };
+    const expected = { fails: mustFail(mistake), misconception, line };
+    return { expected, found: verdictOn(file, result, mistake), result };
   } finally {
     fs.rmSync(directory, { recursive: true });
   }

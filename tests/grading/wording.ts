@@ -1,0 +1,86 @@
+// What students read who have a misconception: the report of a wrong program, as a file in wording/ that a person has
+// read. What differs from run to run stands there as N or ID.
+import fs from 'node:fs';
+import path from 'node:path';
+import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
+import { report, wordsOf } from '../../workshop/grading/report.ts';
+import type { CheckResult, GradeResult } from '../../workshop/grading/result.ts';
+import { findLevel } from '../../workshop/levels.ts';
+import { type Mistake, mistakesOf } from './mistakes.ts';
+
+/**
+ * The file that holds what is said of a wrong program; null where another one stands for its misconception, or where
+ * nobody has read those of its level yet: then wording/ has no folder for it.
+ */
+export function wordingFile(mistake: Mistake): string | null {
+  const { name, misconception } = mistake;
+  const level = path.dirname(name);
+  if (!fs.existsSync(path.join(import.meta.dirname, 'wording', level))) return null;
+  if (misconception === null || spokesmen(level).get(misconception) !== name || cgroupVersion() !== 'v1') return null;
+  return path.join(import.meta.dirname, 'wording', level, `${misconception}.txt`);
+}
+
+const known = new Map<string, ReadonlyMap<string | null, string>>();
+
+/** The wrong program that stands for each misconception of a level. */
+function spokesmen(level: string): ReadonlyMap<string | null, string> {
+  // What is said of a race depends on how it ends; and evidence names the cgroup version, of which v1 is in the files.
+  const isSteady = ({ races, perhaps, cgroup }: Mistake): boolean =>
+    races.length === 0 && perhaps.length === 0 && cgroup !== 'v2';
+  const found =
+    known.get(level) ??
+    // The first one stays.
+    new Map(
+      mistakesOf(level)
+        .filter(isSteady)
+        .toReversed()
+        .map((one) => [one.misconception, one.name]),
+    );
+  known.set(level, found);
+  return found;
+}
+
+/** The first failure as a student reads it. */
+export function wordingOf(result: GradeResult): string {
+  const first = result.checks.find(({ status }) => status === 'failed')!;
+  const level = findLevel(result.level)!;
+  return report({ ...result, checks: [settled(first)] }, { plain: true, columns: 80 }, wordsOf(level));
+}
+
+/** Without what a kernel or a program chooses anew each time. */
+function settled(check: CheckResult): CheckResult {
+  const { tried, expected, actual, evidence, at, reproduce } = check;
+  return {
+    ...check,
+    ...(at && { at: { ...at, file: path.basename(at.file) } }),
+    ...(tried !== undefined && { tried: withoutChance(tried) }),
+    ...(expected !== undefined && { expected: withoutChance(expected) }),
+    ...(actual !== undefined && { actual: withoutChance(actual) }),
+    ...(reproduce !== undefined && { reproduce: withoutChance(reproduce) }),
+    ...(evidence !== undefined && { evidence: inOneOrder(evidence.map(withoutChance)) }),
+  };
+}
+
+/** The calls of two processes come in either order. */
+function inOneOrder(evidence: string[]): string[] {
+  const isCall = (line: string): boolean => /^\w+\(.*\) = /.test(line);
+  const calls = evidence.filter(isCall).sort();
+  return evidence.map((line) => (isCall(line) ? calls.shift()! : line));
+}
+
+function withoutChance(text: string): string {
+  return text
+    .replaceAll(/boxwright-mistake-\w{6}/g, 'boxwright-mistake-ID')
+    .replaceAll(/\bbox-[A-Za-z0-9]{6}\b/g, 'box-ID')
+    .replaceAll(/\bhost-[0-9a-f]{6}\b/g, 'host-ID')
+    .replaceAll(/\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, 'MAC')
+    .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'UUID')
+    .replaceAll(/\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{8,}\b/g, 'ID')
+    .replaceAll(/\b\d+\.\d+(?!\.)\b/g, 'N')
+    .replaceAll(/\b(process|pid|PID|user|thread)( |=)\d{2,}/g, '$1$2N')
+    .replaceAll(/\/proc\/\d+/g, '/proc/N')
+    .replaceAll(/\b((?:fork|clone)\(.*\) = )\d+/g, '$1N')
+    .replaceAll(/\bwaitpid\(\d+/g, 'waitpid(N')
+    .replaceAll(/\b\d+ (ms|s|seconds|milliseconds)\b/g, 'N $1')
+    .replaceAll(/\b\d{5,}\b/g, 'N');
+}
