@@ -20,10 +20,20 @@ else
   trap 'rm -rf "$lab"' EXIT
 fi
 export BOXWRIGHT_TEST_LAB="$lab" npm_config_update_notifier=false
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+# In the background: a shell that waits for a program in front hears of no signal until that one has ended.
+end_lab() {
+  trap '' INT TERM HUP
+  kill "$running" 2> /dev/null || true
+  wait "$running" || true
+  exit "$1"
+}
+bash tests/vm/lab.sh "$lab" npx vitest run --config tests/vm/vitest.config.ts "$@" &
+running=$!
+trap 'end_lab 130' INT
+trap 'end_lab 143' TERM HUP
 status=0
-bash tests/vm/lab.sh "$lab" npx vitest run --config tests/vm/vitest.config.ts "$@" || status=$?
+wait "$running" || status=$?
+trap - INT TERM HUP
 
 # The lab ends its processes; that it did is part of the test.
 left=$(pgrep --full --list-full "$lab" || true)

@@ -128,6 +128,39 @@ test('what is edited on the host is graded, and the progress comes back', async 
   expect(fs.readFileSync(path.join(project, 'result.xml'), 'utf8')).toContain('<testsuite');
 });
 
+test('from the host, watch grades again what is saved on the host, and takes keys', async () => {
+  const level = path.join(project, 'levels/00-fork-exec/box.ts');
+  const skeleton = fs.readFileSync(level, 'utf8');
+  // On a terminal, for there are keys only there.
+  const command = 'node workshop/cli/start.mjs watch level-00 --plain';
+  const watch = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+    cwd: project,
+    env: environment,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let said = '';
+  watch.stdout.on('data', (text: Buffer) => (said += text.toString()));
+  const says = (words: string) => expect.poll(() => said, { timeout: 900_000 }).toContain(words);
+  await says('FAILED  00.1');
+  fs.copyFileSync(path.join(project, 'solutions/00-fork-exec/box.ts'), level);
+  await says('all 6 checks passed');
+  said = '';
+  fs.writeFileSync(level, skeleton);
+  await says('FAILED  00.1');
+  watch.stdin.write('h');
+  await says('hint 1 of 3');
+  watch.stdin.write('q');
+  const [status] = (await once(watch, 'exit')) as [number | null];
+  expect(status, said).toBe(0);
+});
+
+test('from the host, demo shows each step of the reference, and the grader checks it', async () => {
+  const result = await run('npm', 'run', '--silent', 'demo', 'level-05');
+  expect(result.exitCode, result.all).toBe(0);
+  expect(result.stdout).toContain('sethostname(');
+  expect(result.stdout).toContain('all 4 checks passed');
+});
+
 test("a runtime's words, input and exit status come through", async () => {
   const args = [
     'run',
