@@ -46,12 +46,16 @@ function parentOf(pid: number): number {
   return Number(/^PPid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1]);
 }
 
+/** A testbed of that check in which box.ts runs now. */
+function whereBoxRuns(pid: number): TestbedRecord | undefined {
+  return testbedsOf(pid).find((testbed) => processesIn(testbed).some(({ words }) => /box\.ts run/.test(words)));
+}
+
 /** Moments of a check, told by what there is and not by time. */
 const moments = {
   'at its start': () => true,
   'when it has a testbed': (pid: number) => testbedsOf(pid).length > 0,
-  'when box.ts runs': (pid: number) =>
-    testbedsOf(pid).some((testbed) => processesIn(testbed).some(({ words }) => /box\.ts run/.test(words))),
+  'when box.ts runs': (pid: number) => whereBoxRuns(pid) !== undefined,
 } as const;
 
 type Started = {
@@ -129,11 +133,9 @@ test.for([
   { part: 'the holder of a testbed', victim: holderOf },
 ])('it loses $part: status 4, no verdict, nothing left', async ({ victim }) => {
   const { child, pid, output, testbeds } = await startCheck('when box.ts runs');
-  const running = (): TestbedRecord | undefined =>
-    testbedsOf(pid).find((testbed) => processesIn(testbed).some(({ words }) => /box\.ts run/.test(words)));
   // That one may have ended since; there are others to come.
-  let testbed = running();
-  for (; testbed === undefined; testbed = running()) await delay(2);
+  let testbed = whereBoxRuns(pid);
+  for (; testbed === undefined; testbed = whereBoxRuns(pid)) await delay(2);
   const target = victim(testbed);
   expect(target).not.toBe(pid);
   process.kill(target, 'SIGKILL');

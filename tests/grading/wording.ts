@@ -49,16 +49,17 @@ export function wordingOf(result: GradeResult): string {
 
 /** Without what a kernel or a program chooses anew each time. */
 function settled(check: CheckResult): CheckResult {
-  const { tried, expected, actual, evidence, at, reproduce } = check;
-  return {
+  const { at, evidence } = check;
+  const changed: CheckResult = {
     ...check,
     ...(at && { at: { ...at, file: path.basename(at.file) } }),
-    ...(tried !== undefined && { tried: withoutChance(tried) }),
-    ...(expected !== undefined && { expected: withoutChance(expected) }),
-    ...(actual !== undefined && { actual: withoutChance(actual) }),
-    ...(reproduce !== undefined && { reproduce: withoutChance(reproduce) }),
     ...(evidence !== undefined && { evidence: inOneOrder(evidence.map(withoutChance)) }),
   };
+  for (const part of ['tried', 'expected', 'actual', 'reproduce'] as const) {
+    const text = check[part];
+    if (text !== undefined) changed[part] = withoutChance(text);
+  }
+  return changed;
 }
 
 /** The calls of two processes come in either order. */

@@ -25,11 +25,11 @@ export function imageFiles(): readonly ImageFile[] {
 /**
  * What is not in a tree as an image has it: the image's own description, and what was found in its place.
  *
- * @param wanted the files of the image, where it is not busybox
+ * @param image its files, where it is not busybox
  */
-export function differences(tree: Tree, wanted = imageFiles()): { wanted: ImageFile; found: FoundFile | undefined }[] {
+export function differences(tree: Tree, image = imageFiles()): { wanted: ImageFile; found: FoundFile | undefined }[] {
   const found = new Map(tree.files.map((file) => [file.path, file]));
-  return wanted
+  return image
     .map((wanted) => ({ wanted, found: found.get(wanted.path) }))
     .filter(({ wanted, found }) => found?.type !== wanted.type || found.target !== wanted.target);
 }

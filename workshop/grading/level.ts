@@ -12,6 +12,7 @@ import type { Run } from './run.ts';
 import type { Scenario } from './scenario.ts';
 
 const { pickNumber } = choices('level');
+
 /** What a check says about itself. */
 export type CheckSpec = {
   /** The scenario whose evidence it looks at. */

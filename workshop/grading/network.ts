@@ -9,6 +9,7 @@ import { choices } from './random.ts';
 import { NoTestbed, systemPath, type Testbed } from './testbed.ts';
 
 const { pickNumber, randomWord } = choices('network');
+
 /** What there is to a host's network before a program comes. */
 export type HostNetwork = {
   /** Whether it hands packets on from one interface to another. */

@@ -5,6 +5,7 @@ import type { Run } from './run.ts';
 import { holdStill, type Scenario } from './scenario.ts';
 
 const { pick, randomWord } = choices('tour');
+
 /** A file of the host that no container may read, and what is in it. */
 export const secretFile = `/${randomWord()}/${randomWord()}.txt`;
 export const secret = `secret-${randomWord()}`;
