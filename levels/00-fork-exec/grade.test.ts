@@ -196,6 +196,7 @@ check('00.4', 'box.ts waits until the command has ended', {
 
 check('00.5', 'its exit status is reported as it is, a signal as 128 + n', {
   of: exiting,
+  and: [killed],
   needs: ['00.4'],
   why: 'The status is all that a caller learns of a command. waitpid tells an exit code or a signal, never both; shells report a signal n as 128 + n.',
   man: 'waitpid(2)',
@@ -230,6 +231,7 @@ function afterExec({ trace }: Run): Run['trace'][number] | undefined {
 
 check('00.6', 'a command that cannot start gives 127 or 126, and the child ends there', {
   of: missing,
+  and: notExecutable === null ? [] : [notExecutable],
   needs: ['00.2'],
   why: 'When execvp throws, the child is still a copy of box.ts, on its way into the code that follows. It must say why on stderr, and end itself: with 127 where the command is not found, with 126 where it cannot be executed.',
   man: '_exit(2)',

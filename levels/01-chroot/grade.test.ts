@@ -38,6 +38,7 @@ function fileOf(run: Run, name: string): FoundFile | undefined {
 
 check('01.1', "the image is unpacked into a directory of the container's own", {
   of: held,
+  and: [first],
   until: '04',
   why: 'A container needs a root directory that no other one uses. It comes from an image, which is nothing but a tar archive of a small system.',
   man: 'tar(1)',

@@ -175,6 +175,7 @@ check('04.2', 'the image is unpacked once, for all containers', {
 
 check('04.3', 'an image is used only when it is complete', {
   of: mendedRun,
+  and: [brokenRun],
   needs: ['04.1'],
   alone: true,
   shownBy:

@@ -269,6 +269,7 @@ check('07.4', '--cpu-shares is what its cpu.shares say, or its cpu.weight, conve
 
 check('07.5', 'its cgroup is gone afterwards, however it ended', {
   of: held,
+  and: [missing, notExecutable, failing],
   needs: ['07.1'],
   reproduce: 'true',
   shownBy: 'box run true; box run no-such-command; find /sys/fs/cgroup -path "*boxwright*" -type d',

@@ -70,6 +70,7 @@ const asked = [
   { of: inKilobytes, memory: kilobytes * 1024, total: 2 * kilobytes * 1024 },
   { of: inGigabytes, memory: 2048 * MiB, total: 2048 * MiB },
 ];
+const limitedRuns = [...asked.map(({ of }) => of), unlimited];
 
 const limitFiles = {
   1: { memory: 'memory.limit_in_bytes', swap: 'memory.memsw.limit_in_bytes' },
@@ -127,6 +128,7 @@ function showFiles(cgroups: readonly Cgroup[]): string[] {
 
 check('08.1', 'its memory is limited to what was asked for', {
   of: inMegabytes,
+  and: limitedRuns,
   shownBy: seenOnHost,
   why: 'A cgroup that is limited holds all processes of a container together: what one of them takes, the others cannot have. The limit is a number of bytes in a file of the cgroup.',
   man: 'cgroups(7)',
@@ -162,6 +164,7 @@ function showMembers({ path, controllers, members }: Cgroup): string {
 
 check('08.2', 'memory and swap together are limited to what was asked for, where the kernel counts swap', {
   of: inMegabytes,
+  and: limitedRuns,
   needs: ['08.1'],
   shownBy: seenOnHost,
   why: 'A program that may not have more memory may still be moved to the disk. --memory-swap is the sum of both. Version 1 limits the sum, version 2 the swap alone.',
@@ -190,6 +193,7 @@ check('08.2', 'memory and swap together are limited to what was asked for, where
 
 check('08.3', 'what cannot be meant is refused, before anything is made', {
   of: refusals[0]!,
+  and: refusals,
   why: 'A limit that was misunderstood is worse than none: nobody notices until something is killed. What cannot be meant is said in a sentence that names the option, and nothing is made.',
   man: 'cgroups(7)',
   holds() {
@@ -231,6 +235,7 @@ function blame(): string[] {
 
 check('08.4', 'a program that takes more is killed, box.ts says why, and the status is 137', {
   of: greedy,
+  and: [inMegabytes],
   needs: ['08.1'],
   why: 'The kernel ends a process of a cgroup that has used up its memory, with SIGKILL. From the status alone nobody can tell this from any other SIGKILL: the cgroup counts it, and box.ts must ask before it removes the cgroup.',
   man: 'cgroups(7)',
@@ -251,6 +256,7 @@ check('08.4', 'a program that takes more is killed, box.ts says why, and the sta
 
 check('08.5', 'only that container notices, and another SIGKILL is not called lack of memory', {
   of: inMegabytes,
+  and: [greedy, inKilobytes, unlimited],
   needs: ['08.4'],
   shownBy: (run) =>
     run === inKilobytes.run

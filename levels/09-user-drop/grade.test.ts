@@ -140,6 +140,7 @@ check('09.3', 'there is no way back to root', {
 
 check('09.4', 'all that needs root was done before', {
   of: asUser,
+  and: [asRoot],
   needs: ['09.1'],
   reproduce: `--user ${uid}:${gid} sh -c 'cat /proc/mounts; ls -l /dev; uname -n; echo > /dev/null; echo > /tmp/mine'`,
   why: 'Namespaces, mounts, devices, cgroups and the hostname need root, so the privileges go last of all. And what a user needs must be there for them: a /dev/null and a /tmp that everybody may write to.',
@@ -185,6 +186,7 @@ function devicesOf(inside: Snapshot['inside']): string[] {
 
 check('09.5', 'without --user it is root; a uid alone brings its group; other words are refused', {
   of: uidAlone,
+  and: [asRoot, largestIds, ...refusals.map(({ refused }) => refused)],
   needs: ['09.1'],
   why: 'What a user types must mean just what they think, or be refused before anything is made. A word that is silently taken for root is the worst of all answers.',
   man: 'credentials(7)',

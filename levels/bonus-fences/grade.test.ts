@@ -292,6 +292,7 @@ check('fences.6', 'settings of the host cannot be written, and what tells of it 
 
 check('fences.7', 'all of this holds for --user, too, and ordinary programs work as before', {
   of: asUser,
+  and: [asRoot],
   needs: ['fences.1'],
   why: 'The steps need privileges, too: taking from the bounding set needs CAP_SETPCAP, becoming a user needs CAP_SETUID, and a filter holds for everything that comes after it. There is an order in which all of them work.',
   man: 'capabilities(7)',

@@ -163,6 +163,7 @@ check('images.1', 'its / shows all layers of the image, the topmost on top', {
 
 check('images.2', 'what is not as its digest says is not used', {
   of: intactRun,
+  and: [...tampered.map(({ planned }) => planned), again, liarRun],
   needs: ['images.1'],
   why: "The index names the manifest by its digest, the manifest names the config and the layers. Each of them can be somebody else's work: a broken disk, a registry, a man in the middle. Only who computes every digest anew knows that it is what was asked for.",
   man: 'sha256sum(1)',
@@ -234,6 +235,7 @@ check('images.4', 'links, owners and modes are as in the layer, and device nodes
 
 check('images.5', 'a layer is unpacked once, for all images that have it', {
   of: ofApp,
+  and: [first],
   needs: ['images.1'],
   why: 'Most images are built on a few others. A layer is known by its digest, so it is clear that two images mean the same one, whatever they are called.',
   man: 'overlay',
@@ -249,6 +251,7 @@ check('images.5', 'a layer is unpacked once, for all images that have it', {
 
 check('images.6', 'no entry of an image leads out of its layer', {
   of: climberRun,
+  and: [pointerRun],
   needs: ['images.1'],
   why: 'An archive may hold names such as ../../etc/passwd, and links that lead anywhere. box.ts unpacks it as root of the host, so it would write there. A process that has the layer for its / cannot be led out of it.',
   man: 'chroot(2)',
@@ -292,6 +295,7 @@ check('images.7', 'of an image for several machines the one for this machine is 
 
 check('images.8', "the image's Entrypoint, Cmd and Env are what runs, and what was typed comes in its place", {
   of: ofApp,
+  and: [typed],
   needs: ['images.1'],
   why: "Who makes an image knows what it is for: the program (Entrypoint), its usual arguments (Cmd) and its variables (Env). Words that are typed take the place of Cmd, and variables those of Env. Nothing of the host's environment is meant for it.",
   man: 'environ(7)',
@@ -333,6 +337,7 @@ check('images.8', "the image's Entrypoint, Cmd and Env are what runs, and what w
 
 check('images.9', "it runs in the image's WorkingDir, as the image's User", {
   of: ofApp,
+  and: [typed, workerRun],
   needs: ['images.8'],
   why: 'The name of a user means something only together with a file passwd, and here that of the image is meant: the numbers, the group, and the other groups in which this user is. All of it is looked up when the root is the image, and done while the process is still root.',
   man: 'passwd(5)',
@@ -378,6 +383,7 @@ check('images.9', "it runs in the image's WorkingDir, as the image's User", {
 
 check('images.10', 'an archive of docker save is an image, too', {
   of: savedRun,
+  and: [savedChanged],
   needs: ['images.1'],
   why: 'docker save writes another order of things: a manifest.json that names files, and a config that has the digests of the layers as they are before they are compressed.',
   man: 'tar(1)',

@@ -415,6 +415,7 @@ check('lifecycle.1', 'run -d prints the id and comes back, and the container goe
 
 check('lifecycle.2', 'logs prints what it has written, on stdout and on stderr', {
   of: logged,
+  and: [loggedAfterStop],
   needs: ['lifecycle.1'],
   shownBy: 'id=$(box run -d sh -c "echo out; echo err >&2; sleep 100"); sleep 1; box logs $id',
   why: 'What a container writes that goes on by itself has to go somewhere. Its descriptors 1 and 2 must lead to a file, before the command starts; logs reads that file.',
@@ -439,6 +440,7 @@ check('lifecycle.2', 'logs prints what it has written, on stdout and on stderr',
 
 check('lifecycle.3', 'its PID 1 hands signals on to the command, and no zombie stays', {
   of: startedPlain,
+  and: [listedPlain],
   needs: ['lifecycle.1'],
   shownBy: `box run -d sh -c "sh -c \\"sleep 0.1 & exit 0\\"; exec sleep 100"; sleep 1; ps -eo pid,ppid,stat,args | grep sleep`,
   why: 'Whoever has lost its parent comes to PID 1 of its PID namespace, and stays a zombie until that one waits for it. And the kernel keeps signals from a PID 1 that does not ask for them. An ordinary command does neither; so the container gets an init, which starts the command.',
@@ -467,6 +469,7 @@ check('lifecycle.3', 'its PID 1 hands signals on to the command, and no zombie s
 
 check('lifecycle.4', 'ps lists each container: the one that runs, and the one that has ended with its status', {
   of: listed,
+  and: [listedEnded],
   needs: ['lifecycle.1'],
   shownBy: 'box run -d sleep 100; box run -d sh -c "exit 3"; sleep 1; box ps',
   why: 'Two box.ts that are started one after the other know nothing of each other. What one has to tell the next must be in a file; and whoever waits for the container is the only one who learns its exit status.',
@@ -497,6 +500,7 @@ const kinds = ['mnt', 'uts', 'pid', 'ipc', 'net', 'cgroup'];
 
 check('lifecycle.5', 'exec runs a command in it: in all of its namespaces and cgroups, and as its user', {
   of: entered,
+  and: [started, enteredInVain],
   needs: ['lifecycle.4'],
   shownBy: 'id=$(box run -d --user 1000 sleep 100); box exec $id sh -c "id; ps; hostname; exit 3"; echo $?',
   why: 'A container is nothing that one could enter as a whole. Each of its namespaces is entered, its cgroups are joined, its user is taken; whatever is left out is the host’s. And the PID namespace holds for children only.',
@@ -550,6 +554,7 @@ check('lifecycle.5', 'exec runs a command in it: in all of its namespaces and cg
 
 check('lifecycle.6', 'stop asks it by SIGTERM, waits for the time given, and only then kills it', {
   of: stopped,
+  and: [stoppedStubborn, listedAfterStop, listedStubborn],
   needs: ['lifecycle.3', 'lifecycle.4'],
   shownBy:
     'id=$(box run -d sh -c "trap \\"echo bye; exit 3\\" TERM; sleep 100 & wait"); sleep 1; box stop $id; box logs $id; box ps',
@@ -615,6 +620,7 @@ function lie({ run: start }: PlannedRun, run: Run, of: Detached, alive: boolean,
 
 check('lifecycle.7', 'after a kill -9 nobody lies, and nobody takes a stranger for the container', {
   of: listedOrphan,
+  and: [startedVictim, listedStranger, enteredStranger, stoppedStranger],
   needs: ['lifecycle.4', 'lifecycle.5', 'lifecycle.6'],
   shownBy: 'box run -d sleep 100; pkill -KILL -o -x MainThread; sleep 1; box ps',
   why: 'What is written in a file was true when it was written. Who has been killed since has written nothing; and the pid that stands there may be another process’s by now. Only a pid together with the time at which its process started is a name for good.',
@@ -643,6 +649,7 @@ check('lifecycle.7', 'after a kill -9 nobody lies, and nobody takes a stranger f
 
 check('lifecycle.8', 'after a restart of the machine nothing of it counts as running', {
   of: listedAfterRestart,
+  and: [startedRebooted],
   needs: ['lifecycle.7'],
   shownBy:
     'box run -d sleep 100; cat /proc/sys/kernel/random/uuid > /run/id; mount --bind /run/id /proc/sys/kernel/random/boot_id; box ps',
@@ -661,6 +668,7 @@ check('lifecycle.8', 'after a restart of the machine nothing of it counts as run
 
 check('lifecycle.9', 'what is known of it is not lost where nothing more can be written', {
   of: listedUnwritten,
+  and: [startedUnwritable],
   needs: ['lifecycle.7'],
   shownBy:
     'box run -d sleep 100; prlimit --fsize=0 --pid $(pgrep -o -x MainThread); pkill -KILL -x sleep; sleep 1; box ps',
@@ -679,6 +687,7 @@ check('lifecycle.9', 'what is known of it is not lost where nothing more can be 
 
 check('lifecycle.10', 'rm removes all of a container that has ended, and none that runs', {
   of: removed,
+  and: [removedTooEarly, removedLost, listedAfterRm],
   needs: ['lifecycle.6', 'lifecycle.7'],
   shownBy: 'id=$(box run -d sleep 100); box rm $id; box stop --grace 0 $id; box rm $id; box ps; find / -name $id',
   why: 'A container stays when it has ended: its files, its log, its exit status. Whoever wants it away says so. And where a box.ts was killed, its cgroups are still there, which nobody else will remove.',
@@ -713,6 +722,7 @@ check('lifecycle.10', 'rm removes all of a container that has ended, and none th
 
 check('lifecycle.11', '-v shows a folder or file of the host in it, with :ro to be read only', {
   of: withVolumes,
+  and: [throughLink],
   why: 'A bind mount shows a directory at a second place. It has to be made while the host’s files can still be seen, at a place that is meant as the container sees it; and whether it can be written is decided by a second call.',
   man: 'mount(2)',
   holds(run) {

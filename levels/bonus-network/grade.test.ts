@@ -232,6 +232,7 @@ check('network.3', 'it has an address and a default route; it and the host reach
 
 check('network.4', 'the command starts when its network is there: not before, and not without', {
   of: slow,
+  and: [impossible],
   needs: ['network.3'],
   why: 'The network is made by the parent, the command is started by the child, and both run at the same time. The child has to wait until it is told that all is done. Time tells it nothing: here ip took a fifth of a second longer each time.',
   man: 'pipe(7)',
@@ -271,6 +272,7 @@ function hasNetwork(run: Run): boolean {
 
 check('network.5', 'two containers have addresses of their own, and reach each other', {
   of: neighbour,
+  and: [together],
   needs: ['network.3'],
   shownBy: 'box run sleep 2 & box run ip address',
   why: 'Every interface of the host has a name of its own, and every container on a bridge an address of its own. Whoever comes later has to find out what is taken, and two who come at the same time must not find the same.',
@@ -381,6 +383,7 @@ check('network.8', 'the end of one container leaves the others their network', {
 
 check('network.9', 'after the last one the host has the interfaces, routes and rules that it had', {
   of: first,
+  and: [onRouter],
   needs: ['network.3'],
   shownBy:
     'ip -br link; cat /proc/sys/net/ipv4/ip_forward; box run true; ip -br link; cat /proc/sys/net/ipv4/ip_forward',
@@ -424,6 +427,7 @@ function unlike(before: NetworkFacts, after: NetworkFacts): Finding | undefined 
 
 check('network.10', 'nor does a killed box.ts leave anything that the next one does not remove', {
   of: slow,
+  and: [killedEarly, afterCrashes],
   needs: ['network.9'],
   shownBy: 'box run sleep 5 & sleep 2; kill -KILL $!; box run true; ip -br link; cat /proc/sys/net/ipv4/ip_forward',
   why: 'A program that is killed cleans nothing up. What ends by itself is what belongs to the container’s own network namespace; and who waits at a pipe is woken when nobody can write to it any more. For all else, whoever comes next has to see what was there before.',

@@ -108,6 +108,7 @@ function neverRan(run: Run, expected: string): Finding {
 
 check('rootless.1', 'an ordinary user starts it, in a user namespace of their own, and no step asks for root', {
   of: held,
+  and: all,
   why: 'All other namespaces need a right that only root has. A user namespace needs none, and whoever makes one has all rights in it, and over what is made inside it. So it must come first.',
   man: 'user_namespaces(7)',
   reproduce: 'readlink /proc/self/ns/user',
@@ -285,6 +286,7 @@ check('rootless.5', 'the other ids of the container are the subordinate ids of t
 
 check('rootless.6', 'whoever has no subordinate ids gets a container with one id', {
   of: oneId,
+  and: [otherThanOne],
   needs: ['rootless.1'],
   why: 'Your own id you may map without any help. The kernel asks one thing for it: that processes in there cannot leave their groups, for a group may also be what keeps somebody out of a file.',
   man: 'user_namespaces(7)',
@@ -329,6 +331,7 @@ function refusal(run: Run, one: Scenario, option: string): Finding | undefined {
 
 check('rootless.7', '--user is one of the mapped ids, and no group of the starter is kept', {
   of: asUser,
+  and: [asRoot, unmapped],
   needs: ['rootless.5'],
   why: 'A uid of the container is one only if a map gives it one of the host. Groups that no map names are not gone: the process is still in them, and inside they are shown as 65534, nogroup.',
   man: 'user_namespaces(7)',
@@ -381,6 +384,7 @@ check('rootless.7', '--user is one of the mapped ids, and no group of the starte
 
 check('rootless.8', 'limits that cannot be had are refused', {
   of: limits[0]!,
+  and: limits,
   needs: ['rootless.1'],
   why: 'A limit is a file in a cgroup, and on most systems an ordinary user may make none. Whoever asked for a limit and is told nothing believes that there is one.',
   man: 'cgroups(7)',

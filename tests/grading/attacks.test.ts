@@ -10,8 +10,9 @@ import { type Run, runInTestbed } from '../../workshop/grading/run.ts';
 import { check } from './check.ts';
 
 const folder = path.join(import.meta.dirname, 'attacks');
-/** Seconds; for programs that only a limit ends. */
+/** Seconds; for programs that only a limit ends, and for one that must come to another end first. */
 const SHORT = 3;
+const LONG = 120;
 const MEGABYTE = 1024 ** 2;
 
 /** A file and a process of the machine, which must outlive every attack. */
@@ -82,7 +83,7 @@ describe('what a program does stays in its testbed', () => {
   });
 
   test('it takes memory until there is none', async () => {
-    const run = await attack('eats-memory');
+    const run = await attack('eats-memory', LONG);
     expect(run).toMatchObject({ timedOut: false, signal: 'SIGKILL' });
   });
 

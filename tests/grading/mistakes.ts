@@ -16,6 +16,7 @@ import path from 'node:path';
 import { applyPatch } from 'diff';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import type { GradeResult } from '../../workshop/grading/result.ts';
+import type { GraderJob } from '../../workshop/grading/run-grader.ts';
 import { findLevel, type Level, solutionFile } from '../../workshop/levels.ts';
 import type { GraderPool } from './grader-pool.ts';
 
@@ -102,22 +103,29 @@ export function verdictOn(file: string, { checks }: GradeResult, mistake?: Mista
   };
 }
 
+/** The checks that the head of a wrong program names. What fails of earlier levels can be any of theirs: then all are. */
+export function named(mistake: Mistake): string[] | undefined {
+  const ids = [...mustFail(mistake), ...mistake.perhaps, ...mistake.races];
+  return ids.some((id) => id.endsWith('.0')) ? undefined : ids;
+}
+
 /**
  * Grades a wrong program of a level.
  *
- * @param seed of what the grader chooses by chance; without one it is another each time
+ * @param how the seed of what the grader chooses by chance, which is another each time without one; and the only checks
+ *   that are asked, all without them
  * @throws Error where there is no verdict
  */
 export async function gradeMistake(
   level: Level,
   mistake: Mistake,
   graders: GraderPool,
-  seed?: string,
+  how: Pick<GraderJob, 'seed' | 'only'> = {},
 ): Promise<{ expected: Verdict; found: Verdict; result: GradeResult }> {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-mistake-'));
   try {
     const file = writeProgram(mistake, directory);
-    const result = await graders.grade({ level, target: 'file', file, seed });
+    const result = await graders.grade({ level, target: 'file', file, ...how });
     if ('fault' in result) throw new Error(`no verdict on ${mistake.name}: ${result.fault}`);
     const { misconception, line } = mistake;
     const expected = { fails: mustFail(mistake), misconception, line };

@@ -103,8 +103,8 @@ export async function gradeMutants(
       if (mutant.elsewhere) return { kind: 'elsewhere' };
       if (broken.has(file)) return { kind: 'broken' };
       // One check that fails is enough, and most mutants that fail at all fail one of the level's own.
-      for (const ownChecksOnly of [true, false]) {
-        const result = await graders.grade({ level, target: 'file', file, ownChecksOnly });
+      for (const only of ['own', undefined] as const) {
+        const result = await graders.grade({ level, target: 'file', file, only });
         if ('fault' in result) return { kind: 'fault', message: result.fault };
         const failed = result.checks.filter(({ status }) => status === 'failed').map(({ id }) => id);
         if (failed.length > 0) return { kind: 'killed', by: failed };

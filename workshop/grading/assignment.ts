@@ -8,6 +8,8 @@ export type Assignment = {
   level: string;
   /** The files of the graders, in the order of the levels. */
   graders: readonly string[];
+  /** The checks that are asked, with those that they need: the level's own, or these ids; all where it is left out. */
+  only?: 'own' | readonly string[] | undefined;
   /** What all random choices follow from. */
   seed: string;
 };

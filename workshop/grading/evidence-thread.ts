@@ -10,12 +10,12 @@ import { NoTestbed, openTestbed, type Testbed } from './testbed.ts';
 
 /** At most this many testbeds at a time. */
 const CONCURRENT = 3;
-/** No level needs fewer: they are opened while graders are loaded. */
-const OPENED_AHEAD = 2;
 /** Seconds of doing nothing for each further run, once one has come to no end: it is clear then, and a student waits. */
 const SHORT_LIMIT = 2;
 
-const { file } = assignment();
+const { file, only } = assignment();
+/** No level needs fewer: they are opened while graders are loaded. */
+const openedAhead = only === undefined ? 2 : 1;
 let hung = false;
 
 parentPort!.postMessage(await end());
@@ -34,7 +34,7 @@ async function end(): Promise<GatheringEnd> {
 }
 
 async function gather(): Promise<Evidence> {
-  const opened = Array.from({ length: OPENED_AHEAD }, () => openTestbed([file]));
+  const opened = Array.from({ length: openedAhead }, () => openTestbed([file]));
   // Whoever takes one is told what went wrong with it.
   for (const testbed of opened) testbed.catch(() => {});
   try {

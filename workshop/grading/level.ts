@@ -3,7 +3,7 @@
 // Loading the graders only writes down what they ask for. It happens twice: evidence-thread.ts then runs the scenarios,
 // and graders.test.ts looks at the evidence.
 import { findLevel, type Level } from '../levels.ts';
-import { assignment } from './assignment.ts';
+import { type Assignment, assignment } from './assignment.ts';
 import { departureOf, isUntrue } from './departures.ts';
 import type { Finding, Misconception } from './finding.ts';
 import { ID_RANGE, type IdRange, type OrdinaryUser, ownerOf } from './ordinary-user.ts';
@@ -17,6 +17,8 @@ const { pickNumber } = choices('level');
 export type CheckSpec = {
   /** The scenario whose evidence it looks at. */
   of: PlannedRun;
+  /** Other scenarios that it looks at, besides those that are run within that one or around it. */
+  and?: readonly PlannedRun[];
   /** Checks without which it makes no sense to look: it is blocked where one of them has not passed. */
   needs?: readonly string[];
   /** The number of the level that puts something else in its place: `04`. Later levels are not held to it. */
@@ -68,9 +70,37 @@ export type Plan = {
 
 /** Loads the graders of the assignment, and returns what they ask for. */
 export async function loadGraders(): Promise<Plan> {
-  for (const grader of assignment().graders) await import(grader);
+  const { graders, only } = assignment();
+  for (const grader of graders) await import(grader);
   for (const { scenario } of planned.values()) if (typeof scenario.meanwhile === 'object') plan(scenario.meanwhile);
-  return { graded, checks, runs: [...planned.values()], superseded, notes: noted };
+  const all = { graded, checks, runs: [...planned.values()], superseded, notes: noted };
+  return only === undefined ? all : { ...all, ...partFor(only) };
+}
+
+/** Of all that is planned, what it takes to ask some checks: those that they need, and the runs that these look at. */
+function partFor(only: NonNullable<Assignment['only']>): Pick<Plan, 'checks' | 'runs'> {
+  const wanted = new Set(only === 'own' ? checks.filter(({ earlier }) => !earlier).map(({ id }) => id) : only);
+  // A check stands after those that it needs.
+  for (const { id, spec } of checks.toReversed()) {
+    if (wanted.has(id)) for (const need of spec.needs ?? []) wanted.add(need);
+  }
+  const asked = checks.filter(({ id }) => wanted.has(id));
+  const runs = new Set(asked.flatMap(({ spec: { of, and = [] } }) => [of, ...and]));
+  // A set also goes through what is added to it meanwhile.
+  for (const run of runs) for (const other of togetherWith(run)) runs.add(other);
+  return { checks: asked, runs: [...planned.values()].filter((run) => runs.has(run)) };
+}
+
+/** What a scenario cannot be run without: the one within it, the one around it, and those that it comes back to. */
+function togetherWith({ scenario: own }: PlannedRun): PlannedRun[] {
+  const all = [...planned.values()];
+  const place = all.findIndex(({ scenario }) => scenario === own);
+  return all.filter(
+    ({ scenario }, index) =>
+      scenario === own.meanwhile ||
+      scenario.meanwhile === own ||
+      (own.words !== undefined && scenario.host === own.host && index < place),
+  );
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node';
 import { type Level, levelFile, levelsUpTo, solutionFile } from '../levels.ts';
 import { dataDirectory, workshopRoot } from '../paths.ts';
 import { cgroupVersion } from './cgroup-mounts.ts';
-import { setAssignment } from './assignment.ts';
+import { type Assignment, setAssignment } from './assignment.ts';
 import { departureOf } from './departures.ts';
 import { gatherEvidence } from './evidence.ts';
 import { GraderFault } from './grader.ts';
@@ -22,10 +22,10 @@ export type GraderJob = {
   /** What the grader's random choices follow from. */
   seed?: string | undefined;
   /**
-   * Whether the checks of earlier levels are left out, which is quicker. What fails fails; but who passes has not
-   * passed the level, and NN.0 says nothing.
+   * The only checks that are asked, with those that they need: these ids, or the level's own. That is quicker: what fails
+   * fails; but who passes has not passed the level, and of checks that were not asked nothing is known.
    */
-  ownChecksOnly?: boolean;
+  only?: Assignment['only'];
 };
 
 /**
@@ -39,11 +39,11 @@ export async function runGrader({
   target,
   file,
   seed = randomBytes(4).toString('hex'),
-  ownChecksOnly = false,
+  only,
 }: GraderJob): Promise<GradeResult> {
   const started = performance.now();
-  const graders = (ownChecksOnly ? [level] : levelsUpTo(level)).map((each) => levelFile(each, 'grade.test.ts'));
-  setAssignment({ file: file ?? fileOf(level, target), level: level.name, graders, seed });
+  const graders = levelsUpTo(level).map((each) => levelFile(each, 'grade.test.ts'));
+  setAssignment({ file: file ?? fileOf(level, target), level: level.name, graders, only, seed });
   await using gathering = gatherEvidence();
   const { startVitest } = await import('vitest/node');
   const modules: TestModule[] = [];
