@@ -10,7 +10,8 @@ import { wordingFile, wordingOf } from './wording.ts';
 
 const here = import.meta.dirname;
 let graders: GraderPool;
-beforeAll(() => void (graders = openGraders(2)));
+// More than processors: much of grading is waiting for a program.
+beforeAll(() => void (graders = openGraders(3)));
 afterAll(() => graders[Symbol.asyncDispose]());
 
 describe.for([...allLevels(), ...bonusLevels()])('$name', (level) => {

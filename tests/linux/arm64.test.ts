@@ -8,6 +8,19 @@ import { printed, type Run, runProgram, type RunOptions } from './run-program.ts
 const limit = 600;
 vi.setConfig({ testTimeout: (limit + 30) * 1000, hookTimeout: 600_000 });
 
+const full = process.env['BOXWRIGHT_STRESS'] === 'full';
+/** Programs that make the same calls as others do. */
+const further = [
+  ['fork', 'throw'],
+  ['exec', 'broken-pipe'],
+  ['exec', 'environment-given'],
+  ['exec', 'arguments'],
+  ['wait', 'interrupted'],
+  ['mount', 'proc'],
+  ['mount', 'errors'],
+  ['mount', 'special'],
+] as const;
+
 // Concurrent: the emulator spends seconds in starting Node, on one processor.
 describe.skipIf(process.arch === 'arm64')('on arm64', { concurrent: true }, () => {
   let arm64: Arm64;
@@ -23,24 +36,19 @@ describe.skipIf(process.arch === 'arm64')('on arm64', { concurrent: true }, () =
   }
 
   test.for([
-    ['fork', 'heap'],
-    ['fork', 'throw'],
-    ['fork', 'process-exit'],
-    ['clone', 'status'],
-    ['exec', 'descriptors'],
-    ['exec', 'signals'],
-    ['exec', 'broken-pipe'],
-    ['exec', 'environment-given'],
-    ['exec', 'arguments'],
-    ['wait', 'status'],
-    ['wait', 'interrupted'],
-    ['mount', 'proc'],
-    ['mount', 'private'],
-    ['mount', 'errors'],
-    ['mount', 'pivot'],
-    ['mount', 'special'],
-    ['namespace', 'hostname'],
-  ] as const)('%s %s ends and prints as it does here', async ([name, word]) => {
+    ...([
+      ['fork', 'heap'],
+      ['fork', 'process-exit'],
+      ['clone', 'status'],
+      ['exec', 'descriptors'],
+      ['exec', 'signals'],
+      ['wait', 'status'],
+      ['mount', 'private'],
+      ['mount', 'pivot'],
+      ['namespace', 'hostname'],
+    ] as const),
+    ...(full ? further : []),
+  ])('%s %s ends and prints as it does here', async ([name, word]) => {
     const [there, here] = await Promise.all([run(name, [word]), runProgram(name, [word])]);
     expect(alike(there)).toEqual(alike(here));
   });

@@ -3,8 +3,8 @@ import { expect, test, vi } from 'vitest';
 import { runProgram, valuesOf } from './run-program.ts';
 
 const full = process.env['BOXWRIGHT_STRESS'] === 'full';
-const light = full ? 2000 : 300;
-const heavy = full ? 500 : 25;
+const light = full ? 2000 : 100;
+const heavy = full ? 500 : 10;
 
 /** A child that hangs is found after one minute; the whole is given enough for slow machines. */
 const limit = full ? 3600 : 900;
@@ -25,7 +25,7 @@ test.for([
   expect((result as { threads: number }).threads).toBeGreaterThan(4);
 });
 
-const starts = full ? 500 : 30;
+const starts = full ? 500 : 10;
 test(`early-clone: ${starts} programs that make a child at once, none hangs`, async () => {
   for (let start = 0; start < starts; start += 1) {
     expect(await runProgram('early-clone')).toMatchObject({ stdout: '0\n', stderr: '', exitCode: 0 });

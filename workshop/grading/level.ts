@@ -91,7 +91,7 @@ function partFor(only: NonNullable<Assignment['only']>): Pick<Plan, 'checks' | '
   return { checks: asked, runs: [...planned.values()].filter((run) => runs.has(run)) };
 }
 
-/** What a scenario cannot be run without: the one within it, the one around it, and those that it comes back to. */
+/** What a scenario cannot be run without: the one within it, the one around it, and those before it on its host. */
 function togetherWith({ scenario: own }: PlannedRun): PlannedRun[] {
   const all = [...planned.values()];
   const place = all.findIndex(({ scenario }) => scenario === own);
@@ -99,7 +99,7 @@ function togetherWith({ scenario: own }: PlannedRun): PlannedRun[] {
     ({ scenario }, index) =>
       scenario === own.meanwhile ||
       scenario.meanwhile === own ||
-      (own.words !== undefined && scenario.host === own.host && index < place),
+      (own.host !== undefined && scenario.host === own.host && index < place),
   );
 }
 
