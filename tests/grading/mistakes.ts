@@ -47,6 +47,23 @@ export function mistakesOf(level: string): Mistake[] {
     .map((file) => readMistake(`${level}/${file.slice(0, -'.diff'.length)}`));
 }
 
+/**
+ * Of wrong programs one for each misconception, or for each check that must fail: the first that can be seen here and
+ * fails alike each time, if there is one.
+ */
+export function oneForEach(kind: 'misconception' | 'fails', mistakes: readonly Mistake[]): Mistake[] {
+  const groups = Map.groupBy(mistakes, (mistake) => mistake[kind] ?? mistake.name);
+  const seenHere = (mistake: Mistake): boolean => notHere(mistake) === null;
+  return [...groups.values()].map(
+    (group) => group.find((one) => seenHere(one) && isSteady(one)) ?? group.find(seenHere) ?? group[0]!,
+  );
+}
+
+/** Whether neither a race nor the kernel has a say in what of it fails. */
+export function isSteady({ races, perhaps }: Mistake): boolean {
+  return races.length === 0 && perhaps.length === 0;
+}
+
 /** One wrong program, by its name: `01-chroot/no-chdir`. @throws Error as above */
 export function readMistake(name: string): Mistake {
   const text = fs.readFileSync(path.join(folder, `${name}.diff`), 'utf8');

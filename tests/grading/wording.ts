@@ -6,7 +6,7 @@ import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import { report, wordsOf } from '../../workshop/grading/report.ts';
 import type { CheckResult, GradeResult } from '../../workshop/grading/result.ts';
 import { findLevel } from '../../workshop/levels.ts';
-import { type Mistake, mistakesOf } from './mistakes.ts';
+import { isSteady, type Mistake, mistakesOf, oneForEach } from './mistakes.ts';
 
 /**
  * The file that holds what is said of a wrong program; null where another one stands for its misconception, or where
@@ -15,29 +15,11 @@ import { type Mistake, mistakesOf } from './mistakes.ts';
 export function wordingFile(mistake: Mistake): string | null {
   const { name, misconception } = mistake;
   const level = path.dirname(name);
-  if (!fs.existsSync(path.join(import.meta.dirname, 'wording', level))) return null;
-  if (misconception === null || spokesmen(level).get(misconception) !== name || cgroupVersion() !== 'v1') return null;
-  return path.join(import.meta.dirname, 'wording', level, `${misconception}.txt`);
-}
-
-const known = new Map<string, ReadonlyMap<string | null, string>>();
-
-/** The wrong program that stands for each misconception of a level. */
-function spokesmen(level: string): ReadonlyMap<string | null, string> {
+  const folder = path.join(import.meta.dirname, 'wording', level);
   // What is said of a race depends on how it ends; and evidence names the cgroup version, of which v1 is in the files.
-  const isSteady = ({ races, perhaps, cgroup }: Mistake): boolean =>
-    races.length === 0 && perhaps.length === 0 && cgroup !== 'v2';
-  const found =
-    known.get(level) ??
-    // The first one stays.
-    new Map(
-      mistakesOf(level)
-        .filter(isSteady)
-        .toReversed()
-        .map((one) => [one.misconception, one.name]),
-    );
-  known.set(level, found);
-  return found;
+  if (misconception === null || !isSteady(mistake) || cgroupVersion() !== 'v1' || !fs.existsSync(folder)) return null;
+  const spokesmen = oneForEach('misconception', mistakesOf(level));
+  return spokesmen.some((one) => one.name === name) ? path.join(folder, `${misconception}.txt`) : null;
 }
 
 /** The first failure as a student reads it. */

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { StopLine } from '../../linux/step.ts';
 import type { TraceLine } from '../../linux/trace.ts';
-import { childrenOf, processState, sleepsIn, SYS_wait4 } from '../grading/processes.ts';
+import { childrenOf, isAlive, sleepsIn, SYS_wait4 } from '../grading/processes.ts';
 import { programEnvironment } from '../grading/program-environment.ts';
 import { parseTrace } from '../grading/trace-lines.ts';
 import { programCommand } from '../grading/student-program.ts';
@@ -155,11 +155,6 @@ export function startStepped(
     },
   };
   return self;
-}
-
-/** Whether a process has not ended, by its pid on this machine. */
-export function isAlive(pid: number): boolean {
-  return !['', 'Z', 'X'].includes(processState(pid));
 }
 
 /** The process that made this one, by name: `0.1` made `0.1.1`. */

@@ -3,12 +3,13 @@
 import { randomBytes } from 'node:crypto';
 import type { StopLine } from '../../linux/step.ts';
 import { patienceWith } from '../grading/patience.ts';
+import { isAlive } from '../grading/processes.ts';
 import { holdStill } from '../grading/scenario.ts';
 import type { Testbed } from '../grading/testbed.ts';
 import type { Level } from '../levels.ts';
 import { shownCommand } from './commands.ts';
 import { observe, type Picture } from './picture.ts';
-import { isAlive, type SteppedProgram, startStepped } from './program.ts';
+import { type SteppedProgram, startStepped } from './program.ts';
 
 /** A call of the program, at its place. */
 export type Step = Pick<StopLine, 'process' | 'call' | 'args' | 'places'>;

@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pidsOf, processState, startTimeOf } from './processes.ts';
+import { isAlive, isAtRest, pidsOf, startTimeOf } from './processes.ts';
 import { removed, systemPath, type Testbed } from './testbed.ts';
 
 /** A process of a testbed's host, as it was when it was seen. */
@@ -20,7 +20,7 @@ export function known(pid: number): KnownProcess {
 }
 
 export function lives({ pid, startTime }: KnownProcess): boolean {
-  return !['', 'Z', 'X'].includes(processState(pid)) && startTimeOf(pid) === startTime;
+  return isAlive(pid) && startTimeOf(pid) === startTime;
 }
 
 /** Milliseconds: against hanging only. */
@@ -38,8 +38,7 @@ export async function comesTrue(isSo: () => boolean, processes: readonly KnownPr
   const limit = AbortSignal.timeout(PATIENCE);
   for (let rested = 0; !isSo() && !limit.aborted && rested < LOOKS_AT_REST;) {
     await delay(INTERVAL);
-    const atRest =
-      processes.length > 0 && processes.every(({ pid }) => ['', 'S', 'T', 'Z', 'X'].includes(processState(pid)));
+    const atRest = processes.length > 0 && processes.every(({ pid }) => isAtRest(pid));
     rested = atRest ? rested + 1 : 0;
   }
   return isSo();

@@ -161,6 +161,16 @@ export function processState(pid: number): string {
   return statFields(pid)[0]!;
 }
 
+/** Whether it has not ended. */
+export function isAlive(pid: number): boolean {
+  return !['', 'Z', 'X'].includes(processState(pid));
+}
+
+/** Whether it has ended, or does nothing by itself: it waits for something, or is stopped. */
+export function isAtRest(pid: number): boolean {
+  return !isAlive(pid) || ['S', 'T'].includes(processState(pid));
+}
+
 /** When it started, in clock ticks since boot; with the pid it names a process for good. */
 export function startTimeOf(pid: number): string {
   return statFields(pid)[19] ?? '';

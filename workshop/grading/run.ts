@@ -25,7 +25,8 @@ import {
   namespacesOf,
   type ProcessFacts,
   processFacts,
-  processState,
+  isAlive,
+  isAtRest,
   SYS_wait4,
 } from './processes.ts';
 import { askedForRootOn, type OrdinaryUser, settle } from './ordinary-user.ts';
@@ -205,7 +206,7 @@ export async function runOn(
     if (isSteady(testbed, others, scenario.staysWith)) {
       // What has been traced is what they have done by then.
       const resting = patienceWith(testbed, others, END_LIMIT);
-      await resting.wait(waitFor(() => isAtRest(testbed, others) || resting.over));
+      await resting.wait(waitFor(() => isQuiet(testbed, others) || resting.over));
       during = await lookAt(testbed, program, scenario, others);
     }
   }
@@ -303,15 +304,15 @@ function isSteady(testbed: Testbed, others: ReadonlySet<number>, word: string): 
   return testbed.pids().some((pid) => !others.has(pid) && argumentsOf(pid).at(-1) === word);
 }
 
-/** Whether all processes of a run sleep, or have ended. */
-function isAtRest(testbed: Testbed, others: ReadonlySet<number>): boolean {
-  return testbed.pids().every((pid) => others.has(pid) || ['', 'S', 'Z', 'X'].includes(processState(pid)));
+/** Whether nothing happens in a run any more. */
+function isQuiet(testbed: Testbed, others: ReadonlySet<number>): boolean {
+  return testbed.pids().every((pid) => others.has(pid) || isAtRest(pid));
 }
 
 /** Whether a command comes to hold still that box.ts has not waited for: it goes on by itself, as long as it lives. */
 async function heldAfterEnd(testbed: Testbed, others: ReadonlySet<number>, held: Promise<true>): Promise<boolean> {
   const patience = patienceWith(testbed, others, END_LIMIT);
-  const isLive = (): boolean => newProcesses(testbed, others).some(({ state }) => !'ZX'.includes(state));
+  const isLive = (): boolean => testbed.pids().some((pid) => !others.has(pid) && isAlive(pid));
   while (isLive() && !patience.over) {
     const now = await patience.wait(Promise.race([held, delay(200)]));
     if (now === true) return true;
@@ -470,7 +471,7 @@ function newFiles(now: HostFiles, known: HostFiles): HostFiles {
 
 /** Waits until the kernel has ended these processes; not for ever, for it may never have been told to. */
 async function gone(pids: readonly number[], patience: Patience): Promise<void> {
-  const live = (): boolean => pids.some((pid) => !['', 'Z', 'X'].includes(processState(pid)));
+  const live = (): boolean => pids.some(isAlive);
   // At once, as a rule; after that, only for as long as they could have gone on and did not.
   for (let look = 0; look < 20 && live(); look += 1) await delay(2);
   while (live() && !patience.over) await patience.wait(delay(200));
