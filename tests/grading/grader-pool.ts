@@ -1,4 +1,4 @@
-// Graders that are ready, as `watch` has one, for whoever has many programs to grade.
+// Graders that are ready, as `grade` has them, for whoever has many programs to grade.
 import pLimit from 'p-limit';
 import { endOnSignals, needBusybox } from '../../workshop/cli/command.ts';
 import { type Grader, GraderFault, openGrader } from '../../workshop/grading/grader.ts';
@@ -14,7 +14,7 @@ export type GraderPool = AsyncDisposable & {
 
 /** Starts that many graders. */
 export function openGraders(count: number): GraderPool {
-  const idle: Grader[] = Array.from({ length: count }, () => openGrader());
+  const idle: Grader[] = Array.from({ length: count }, () => openGrader({ vitest: false }));
   const limit = pLimit(count);
   return {
     grade: (job) =>
@@ -27,7 +27,7 @@ export function openGraders(count: number): GraderPool {
         } catch (error) {
           if (!(error instanceof GraderFault) && !(error instanceof NoTestbed)) throw error;
           await grader.close();
-          idle.push(openGrader());
+          idle.push(openGrader({ vitest: false }));
           return { fault: error.message };
         }
       }),

@@ -10,6 +10,8 @@ export type Assignment = {
   graders: readonly string[];
   /** The checks that are asked, with those that they need: the level's own, or these ids; all where it is left out. */
   only?: 'own' | readonly string[] | undefined;
+  /** Whether the checks are asked where the evidence is gathered, without vitest. */
+  askedThere: boolean;
   /** What all random choices follow from. */
   seed: string;
 };

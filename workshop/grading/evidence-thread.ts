@@ -1,6 +1,7 @@
 // The thread that runs what the graders have planned, and gathers the evidence. See evidence.ts.
 import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
+import { asking } from './asking.ts';
 import { assignment } from './assignment.ts';
 import type { Evidence, GatheringEnd } from './evidence.ts';
 import { loadGraders, type PlannedRun } from './level.ts';
@@ -13,7 +14,7 @@ const CONCURRENT = 3;
 /** Seconds of doing nothing for each further run, once one has come to no end: it is clear then, and a student waits. */
 const SHORT_LIMIT = 2;
 
-const { file, only } = assignment();
+const { file, only, askedThere } = assignment();
 /** No level needs fewer: they are opened while graders are loaded. */
 const openedAhead = only === undefined ? 2 : 1;
 let hung = false;
@@ -33,12 +34,13 @@ async function end(): Promise<GatheringEnd> {
   }
 }
 
-async function gather(): Promise<Evidence> {
+async function gather(): Promise<GatheringEnd> {
   const opened = Array.from({ length: openedAhead }, () => openTestbed([file]));
   // Whoever takes one is told what went wrong with it.
   for (const testbed of opened) testbed.catch(() => {});
   try {
-    const { runs, notes } = await loadGraders();
+    const plan = await loadGraders();
+    const { runs, notes } = plan;
     const planned = new Map(runs.map((each) => [each.scenario, each]));
     const hosts = hostsOf(runs);
     const worker = async (): Promise<void> => {
@@ -48,6 +50,7 @@ async function gather(): Promise<Evidence> {
       }
     };
     await Promise.all(Array.from({ length: CONCURRENT }, worker));
+    if (askedThere) return plan.checks.map(asking(plan));
     return { runs: runs.map(({ run }) => (run === undefined ? null : withoutScenario(run))), notes };
   } finally {
     for (const testbed of opened) await (await testbed.catch(() => null))?.close();

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import path from 'node:path';
 import { BroadcastChannel, Worker } from 'node:worker_threads';
+import type { Answer } from './asking.ts';
 import type { Run } from './run.ts';
 import { NoTestbed } from './testbed.ts';
 
@@ -14,8 +15,8 @@ export type Evidence = {
   notes: readonly object[];
 };
 
-/** What the thread says in the end. */
-export type GatheringEnd = Evidence | { refused: string };
+/** What the thread says in the end: the evidence, or what the checks say of it, if it is to ask them. */
+export type GatheringEnd = Evidence | Answer[] | { refused: string };
 
 /** All threads of this process that open a channel of this name hear each other. */
 const channelName = 'boxwright evidence';
@@ -23,21 +24,21 @@ const channelName = 'boxwright evidence';
 /** Begins to gather it for the assignment. Done with it when it has been disposed of. */
 export function gatherEvidence(): AsyncDisposable & {
   /** Rejects with NoTestbed where this machine refused a testbed, and with another error where a grader broke. */
-  evidence: Promise<Evidence>;
+  end: Promise<Evidence | Answer[]>;
 } {
   const thread = new Worker(path.join(import.meta.dirname, 'evidence-thread.ts'));
   const gone = once(thread, 'exit').catch(() => {});
-  const evidence = endOf(thread, gone);
+  const end = endOf(thread, gone);
   // Whoever asks for it is told.
-  evidence.catch(() => {});
+  end.catch(() => {});
   const channel = new BroadcastChannel(channelName);
   channel.onmessage = () =>
-    void evidence.then(
+    void end.then(
       (found) => channel.postMessage(found),
       () => channel.postMessage(null),
     );
   return {
-    evidence,
+    end,
     async [Symbol.asyncDispose]() {
       // Until then it removes testbeds.
       await gone;
@@ -46,7 +47,7 @@ export function gatherEvidence(): AsyncDisposable & {
   };
 }
 
-async function endOf(thread: Worker, gone: Promise<unknown>): Promise<Evidence> {
+async function endOf(thread: Worker, gone: Promise<unknown>): Promise<Evidence | Answer[]> {
   const said = await Promise.race([once(thread, 'message') as Promise<[GatheringEnd]>, gone]);
   if (!Array.isArray(said)) throw new Error('the thread that gathers the evidence ended without a word');
   const [end] = said;

@@ -3,13 +3,14 @@
 // It begins to load vitest at once, while the command that started it still gets the machine ready.
 import { flushCompileCache } from 'node:module';
 import type { GradeResult } from './result.ts';
-import { GraderFault, ownsTestbeds } from './grader.ts';
+import { GraderFault, ownsTestbeds, withoutVitest } from './grader.ts';
 import { type GraderJob, runGrader } from './run-grader.ts';
 import { NoTestbed, ownerVariable } from './testbed.ts';
 
 /** What comes back for a job: a result, or why there is none. */
 export type GraderAnswer = { kind: 'result'; result: GradeResult } | { kind: 'no-testbed' | 'fault'; message: string };
 
+const vitest = process.argv[2] !== withoutVitest;
 if (process.env[ownerVariable] === ownsTestbeds) process.env[ownerVariable] = String(process.pid);
 
 process.on('message', async (job: GraderJob) => {
@@ -22,7 +23,7 @@ process.on('disconnect', () => process.exit());
 
 async function answer(job: GraderJob): Promise<GraderAnswer> {
   try {
-    return { kind: 'result', result: await runGrader(job) };
+    return { kind: 'result', result: await runGrader(job, { vitest }) };
   } catch (error) {
     if (error instanceof NoTestbed) return { kind: 'no-testbed', message: error.message };
     if (error instanceof GraderFault) return { kind: 'fault', message: error.message };
@@ -30,6 +31,8 @@ async function answer(job: GraderJob): Promise<GraderAnswer> {
   }
 }
 
-// A job that has been sent already begins with what does not need vitest.
-await new Promise(setImmediate);
-await import('vitest/node');
+if (vitest) {
+  // A job that has been sent already begins with what does not need it.
+  await new Promise(setImmediate);
+  await import('vitest/node');
+}

@@ -31,16 +31,23 @@ export type Grader = {
 /** The value of `ownerVariable` with which the grader's process answers for its testbeds itself. */
 export const ownsTestbeds = 'grader';
 
+/** The argument with which the grader's process does without vitest. */
+export const withoutVitest = 'without-vitest';
+
 /**
  * Starts the process of a grader, which is loading what it needs from then on.
  *
+ * @param options.vitest whether vitest asks the checks, as for a student. Who grades many programs is quicker without
  * @param options.ownsTestbeds `close` then also removes the testbeds that it leaves, and those of no other grader
  * @param options.env joins this process's environment
  */
-export function openGrader(options: { ownsTestbeds?: boolean; env?: Record<string, string> } = {}): Grader {
+export function openGrader(
+  options: { vitest?: boolean; ownsTestbeds?: boolean; env?: Record<string, string> } = {},
+): Grader {
   const script = path.join(import.meta.dirname, 'grader-process.ts');
   // setpriv: the kernel ends it when we die, however that happens.
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', process.execPath, ...process.execArgv, script], {
+  const words = [...process.execArgv, script, ...(options.vitest === false ? [withoutVitest] : [])];
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', process.execPath, ...words], {
     // What vitest has to say is no part of a command's output.
     stdio: ['ignore', 2, 2, 'ipc'],
     env: {

@@ -6,6 +6,7 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node';
 import { type Level, levelFile, levelsUpTo, solutionFile } from '../levels.ts';
 import { dataDirectory, workshopRoot } from '../paths.ts';
 import { cgroupVersion } from './cgroup-mounts.ts';
+import type { Answer } from './asking.ts';
 import { type Assignment, setAssignment } from './assignment.ts';
 import { departureOf } from './departures.ts';
 import { gatherEvidence } from './evidence.ts';
@@ -31,20 +32,46 @@ export type GraderJob = {
 /**
  * Grades a level.
  *
+ * @param options.vitest whether vitest asks the checks. It is the quicker way for many programs to do without: the checks
+ *   are asked where their evidence is gathered
  * @throws GraderFault where the grader broke, and nothing can be said of the program
  * @throws NoTestbed where this machine refused a testbed
  */
-export async function runGrader({
-  level,
-  target,
-  file,
-  seed = randomBytes(4).toString('hex'),
-  only,
-}: GraderJob): Promise<GradeResult> {
+export async function runGrader(
+  { level, target, file, seed = randomBytes(4).toString('hex'), only }: GraderJob,
+  options: { vitest: boolean },
+): Promise<GradeResult> {
   const started = performance.now();
   const graders = levelsUpTo(level).map((each) => levelFile(each, 'grade.test.ts'));
-  setAssignment({ file: file ?? fileOf(level, target), level: level.name, graders, only, seed });
+  const askedThere = !options.vitest;
+  setAssignment({ file: file ?? fileOf(level, target), level: level.name, graders, only, askedThere, seed });
+  const broke = (message: string): GraderFault => new GraderFault(`${message} (seed ${seed})`);
   await using gathering = gatherEvidence();
+  const asked = askedThere ? null : await answersOfVitest();
+  const end = await gathering.end.catch((error: Error) => {
+    throw error instanceof NoTestbed ? error : broke(error.stack ?? error.message);
+  });
+  if (asked !== null && asked.faults.length > 0) throw broke(asked.faults[0]!.message);
+  const answers = asked?.answers ?? (end as Answer[]);
+  if (answers.length === 0) throw broke('the grader has no checks');
+
+  const checksOf = (earlier: boolean): CheckResult[] =>
+    answers.filter((answer) => answer.earlier === earlier).map(({ check }) => check);
+  const checks = [...stillPassing(level, checksOf(true), checksOf(false)), ...checksOf(false)];
+  return {
+    schema: 'boxwright/check/v1',
+    level: level.name,
+    target,
+    passed: checks.every((check) => check.status === 'passed'),
+    cgroup: cgroupVersion(),
+    durationMs: Math.round(performance.now() - started),
+    checks,
+    leftovers: [...new Set(answers.flatMap(({ leftovers }) => leftovers))],
+  };
+}
+
+/** Runs vitest, and returns what the checks say; and what broke in them. */
+async function answersOfVitest(): Promise<{ answers: Answer[]; faults: Fault[] }> {
   const { startVitest } = await import('vitest/node');
   const modules: TestModule[] = [];
   const faults: Fault[] = [];
@@ -77,30 +104,10 @@ export async function runGrader({
     { cacheDir: cache },
   );
   await vitest.close();
-  const broke = (message: string): GraderFault => new GraderFault(`${message} (seed ${seed})`);
-  await gathering.evidence.catch((error: Error) => {
-    throw error instanceof NoTestbed ? error : broke(error.stack ?? error.message);
-  });
-
   const tests = modules.flatMap((module) => [...module.children.allTests()]);
   for (const module of modules) faults.push(...module.errors());
   faults.push(...tests.flatMap(faultOf));
-  if (tests.length === 0 && faults.length === 0) faults.push({ message: 'the grader has no checks' });
-  if (faults.length > 0) throw broke(faults[0]!.message);
-
-  const checksOf = (earlier: boolean): CheckResult[] =>
-    tests.filter((test) => test.meta().earlier === earlier).map((test) => test.meta().check!);
-  const checks = [...stillPassing(level, checksOf(true), checksOf(false)), ...checksOf(false)];
-  return {
-    schema: 'boxwright/check/v1',
-    level: level.name,
-    target,
-    passed: checks.every((check) => check.status === 'passed'),
-    cgroup: cgroupVersion(),
-    durationMs: Math.round(performance.now() - started),
-    checks,
-    leftovers: [...new Set(tests.flatMap((test) => test.meta().leftovers ?? []))],
-  };
+  return { answers: tests.flatMap((test) => test.meta().answer ?? []), faults };
 }
 
 /**
@@ -147,5 +154,5 @@ function faultOf(test: TestCase): Fault[] {
       .filter(({ name }) => name !== 'CheckFailed')
       .map(({ message, stack }) => ({ message: stack ?? message }));
   }
-  return test.meta().check === undefined ? [{ message: `the check "${test.name}" was not run` }] : [];
+  return test.meta().answer === undefined ? [{ message: `the check "${test.name}" was not run` }] : [];
 }
