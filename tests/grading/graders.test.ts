@@ -6,6 +6,7 @@ import { allLevels, bonusLevels, neighbours, skeletonFile, solutionFile, spoken 
 import { check, checkJson } from './check.ts';
 import { type GraderPool, openGraders } from './grader-pool.ts';
 import { gradeMistake, mistakesOf, named, notHere, oneForEach } from './mistakes.ts';
+import { ofThisTurn } from '../turns.ts';
 import { wordingFile, wordingOf } from './wording.ts';
 
 const here = import.meta.dirname;
@@ -43,9 +44,10 @@ describe.for([...allLevels(), ...bonusLevels()])('$name', { concurrent: true }, 
     expect(result.checks.filter(({ status }) => status !== 'passed')).toEqual([]);
   });
 
-  // All of them, with all checks, take hours on a slow machine: that is npm run test:graders.
+  // All of them, with all checks, take hours on a slow machine: that is npm run test:graders. Here a program for each
+  // misconception has its turn at least at every third commit.
   const kind = bonusLevels().some(({ name }) => name === level.name) ? 'fails' : 'misconception';
-  test.for(oneForEach(kind, mistakesOf(level.name)))(
+  test.for(ofThisTurn(oneForEach(kind, mistakesOf(level.name))))(
     '$name fails $fails as $misconception',
     async (mistake, { skip, expect }) => {
       const reason = notHere(mistake);

@@ -2,16 +2,20 @@
 // The system calls reach this machine's own kernel; of clone the emulator knows only what threads and fork need.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Arm64, openArm64 } from './arm64-node.ts';
+import { ofThisTurn } from '../turns.ts';
 import { printed, type Run, runProgram, type RunOptions } from './run-program.ts';
 
 // Everything takes ten times as long, and the first time ever two packages are fetched.
 const limit = 600;
 vi.setConfig({ testTimeout: (limit + 30) * 1000, hookTimeout: 600_000 });
 
-const full = process.env['BOXWRIGHT_STRESS'] === 'full';
 /** Programs that make the same calls as others do. */
 const further = [
   ['fork', 'throw'],
+  ['fork', 'process-exit'],
+  ['exec', 'signals'],
+  ['mount', 'private'],
+  ['namespace', 'hostname'],
   ['exec', 'broken-pipe'],
   ['exec', 'environment-given'],
   ['exec', 'arguments'],
@@ -38,16 +42,12 @@ describe.skipIf(process.arch === 'arm64')('on arm64', { concurrent: true }, () =
   test.for([
     ...([
       ['fork', 'heap'],
-      ['fork', 'process-exit'],
       ['clone', 'status'],
       ['exec', 'descriptors'],
-      ['exec', 'signals'],
       ['wait', 'status'],
-      ['mount', 'private'],
       ['mount', 'pivot'],
-      ['namespace', 'hostname'],
     ] as const),
-    ...(full ? further : []),
+    ...ofThisTurn(further),
   ])('%s %s ends and prints as it does here', async ([name, word]) => {
     const [there, here] = await Promise.all([run(name, [word]), runProgram(name, [word])]);
     expect(alike(there)).toEqual(alike(here));

@@ -198,15 +198,11 @@ async function gradeRow(folder: string, count: number, checks: readonly Measured
 
 const vitest = path.join(workshopRoot, 'node_modules', 'vitest', 'vitest.mjs');
 
-/**
- * How many of the stress tests passed and failed. Each makes its children in one way, and counts how they end. With them
- * go all programs for the emulator of another processor, for which npm test has no time.
- */
+/** How many of the stress tests passed and failed. Each makes its children in one way, and counts how they end. */
 async function makeChildren(folder: string, quick: boolean, signal: AbortSignal): Promise<Children> {
   const output = path.join(folder, 'stress.json');
   const reporting = ['--reporter=json', `--outputFile=${output}`];
-  const files = quick ? ['tests/linux/stress.test.ts'] : ['tests/linux/stress.test.ts', 'tests/linux/arm64.test.ts'];
-  const child = spawn(process.execPath, [vitest, 'run', ...files, ...reporting], {
+  const child = spawn(process.execPath, [vitest, 'run', 'tests/linux/stress.test.ts', ...reporting], {
     cwd: workshopRoot,
     stdio: 'ignore',
     env: { ...process.env, BOXWRIGHT_STRESS: quick ? '' : 'full' },

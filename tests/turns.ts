@@ -1,0 +1,18 @@
+// What is too much for one run of npm test is run in turns: a third of it for each state of the checkout.
+import { spawnSync } from 'node:child_process';
+import { workshopRoot } from '../workshop/paths.ts';
+
+const TURNS = 3;
+
+/** The commit that is checked out, as a number; 0 where there is none. */
+function commit(): number {
+  const { stdout } = spawnSync('git', ['rev-parse', '--short=8', 'HEAD'], { cwd: workshopRoot, encoding: 'utf8' });
+  return Number.parseInt(stdout || '0', 16);
+}
+
+/** Those whose turn it is: always the same for one commit. With `BOXWRIGHT_TESTS=all` it is everybody's. */
+export function ofThisTurn<Thing>(all: readonly Thing[]): Thing[] {
+  if (process.env['BOXWRIGHT_TESTS'] === 'all') return [...all];
+  const turn = commit() % TURNS;
+  return all.filter((_thing, index) => index % TURNS === turn);
+}
