@@ -10,7 +10,7 @@ function commit(): number {
   return Number.parseInt(stdout || '0', 16);
 }
 
-/** Those whose turn it is: always the same for one commit. With `BOXWRIGHT_TESTS=all` it is everybody's. */
+/** Those whose turn it is, at least one of three: always the same for one commit. With `BOXWRIGHT_TESTS=all` it is everybody's. */
 export function ofThisTurn<Thing>(all: readonly Thing[]): Thing[] {
   if (process.env['BOXWRIGHT_TESTS'] === 'all') return [...all];
   const turn = commit() % TURNS;

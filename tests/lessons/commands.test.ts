@@ -15,9 +15,10 @@ import {
 } from '../../workshop/levels.ts';
 import { workshopRoot } from '../../workshop/paths.ts';
 import { readMistake, writeProgram } from '../grading/mistakes.ts';
+import { ofThisTurn } from '../turns.ts';
 import { commandsOf, type LessonCommand, matches } from './commands.ts';
 
-describe.for([...allLevels(), ...bonusLevels()])('the lesson of $name', (level) => {
+describe.for([...allLevels(), ...ofThisTurn(bonusLevels())])('the lesson of $name', (level) => {
   const commands = commandsOf(fs.readFileSync(levelFile(level, 'README.md'), 'utf8')).filter(
     // That the solution passes is a test of its own, in graders.test.ts.
     ({ command }) => command !== `npm run check ${spoken(level)}`,
