@@ -48,7 +48,7 @@ describe.for(levels)('$name', { concurrent: true }, (level) => {
   });
 
   // All of them, with all checks, take hours on a slow machine: that is npm run test:graders. Here a program for each
-  // misconception has its turn at least at every third commit.
+  // misconception has its turn at about one commit in three.
   const kind = bonusLevels().some(({ name }) => name === level.name) ? 'fails' : 'misconception';
   test.for(ofThisTurn(oneForEach(kind, mistakesOf(level.name))))(
     '$name fails $fails as $misconception',
