@@ -14,7 +14,8 @@ export type GraderPool = AsyncDisposable & {
 
 /** Starts that many graders. */
 export function openGraders(count: number): GraderPool {
-  const idle: Grader[] = Array.from({ length: count }, () => openGrader({ vitest: false }));
+  const open = (): Grader => openGrader({ vitest: false });
+  const idle = Array.from({ length: count }, open);
   const limit = pLimit(count);
   return {
     grade: (job) =>
@@ -27,7 +28,7 @@ export function openGraders(count: number): GraderPool {
         } catch (error) {
           if (!(error instanceof GraderFault) && !(error instanceof NoTestbed)) throw error;
           await grader.close();
-          idle.push(openGrader({ vitest: false }));
+          idle.push(open());
           return { fault: error.message };
         }
       }),

@@ -161,14 +161,17 @@ export function processState(pid: number): string {
   return statFields(pid)[0]!;
 }
 
+/** The states of one that has ended. */
+const ended = ['', 'Z', 'X'];
+
 /** Whether it has not ended. */
 export function isAlive(pid: number): boolean {
-  return !['', 'Z', 'X'].includes(processState(pid));
+  return !ended.includes(processState(pid));
 }
 
 /** Whether it has ended, or does nothing by itself: it waits for something, or is stopped. */
 export function isAtRest(pid: number): boolean {
-  return !isAlive(pid) || ['S', 'T'].includes(processState(pid));
+  return [...ended, 'S', 'T'].includes(processState(pid));
 }
 
 /** When it started, in clock ticks since boot; with the pid it names a process for good. */
