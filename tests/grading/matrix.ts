@@ -30,7 +30,7 @@ const rows = await Promise.all(
     if (skipped !== null) return { name: mistake.name, verdict: skipped, skipped: true };
     const verdict = await gradeMistake(level, mistake, graders).catch((error: unknown) => String(error));
     // At once, for somebody may not wait for the table.
-    process.stderr.write(isRight(verdict) ? '.' : `\n${mistake.name} is wrong\n`);
+    process.stderr.write(isRight(verdict) ? '.' : `\n${mistake.name} is wrong: ${differenceOf(verdict)}\n`);
     return { name: mistake.name, verdict, skipped: false };
   }),
 );
@@ -71,6 +71,14 @@ process.stdout.write(
     (skipped === 0 ? '\n' : `, ${skipped} skipped\n`),
 );
 process.exitCode = wrong === 0 ? 0 : 1;
+
+/** What is wrong with a verdict; where one was found, what the first failing check said, too. */
+function differenceOf(verdict: string | Awaited<ReturnType<typeof gradeMistake>>): string {
+  if (typeof verdict === 'string') return verdict;
+  const { expected, found, result } = verdict;
+  const first = result.checks.find(({ status }) => status === 'failed');
+  return `expected ${JSON.stringify(expected)}, found ${JSON.stringify(found)}\n${JSON.stringify(first, null, 2)}`;
+}
 
 function isRight(verdict: string | { expected: Verdict; found: Verdict }): boolean {
   return typeof verdict === 'object' && isDeepStrictEqual(verdict.expected, verdict.found);
