@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checksOf } from '../workshop/checks.ts';
-import { allLevels, bonusLevels, type Level, levelFile, skeletonFile, solutionFile } from '../workshop/levels.ts';
+import { allLevels, type Level, levelFile, skeletonFile, solutionFile } from '../workshop/levels.ts';
 import { workshopRoot } from '../workshop/paths.ts';
 import { progressFile } from '../workshop/progress.ts';
 import { mistakesOf } from './grading/mistakes.ts';
@@ -12,7 +12,7 @@ import { mistakesOf } from './grading/mistakes.ts';
 const lines = ({ number, bonus }: Level): number =>
   ({ '07': 190, '08': 260, '09': 300, images: 480 })[number] ?? (bonus ? 400 : 150);
 
-const levels = [...allLevels(), ...bonusLevels()];
+const levels = allLevels();
 /** Misconceptions that the solution of the level before shows, in place of a wrong program. */
 const shownBefore = ['no-bind-mount'];
 const folders = (name: string): string[] => fs.readdirSync(path.join(workshopRoot, name)).sort();

@@ -13,8 +13,13 @@ export type Level = {
 };
 
 /** The numbered levels of this checkout, in order. */
-export function allLevels(): Level[] {
+export function numberedLevels(): Level[] {
   return foldersLike(/^\d\d-/).map((name) => ({ name, number: name.slice(0, 2), bonus: false }));
+}
+
+/** The numbered levels, and behind them the others. */
+export function allLevels(): Level[] {
+  return [...numberedLevels(), ...bonusLevels()];
 }
 
 /** The levels for those who want to go on, by name. */
@@ -31,13 +36,13 @@ function foldersLike(pattern: RegExp): string[] {
 
 /** The levels from the first one to this one. */
 export function levelsUpTo(level: Level): Level[] {
-  const before = allLevels().filter(({ number }) => level.bonus || number < level.number);
+  const before = numberedLevels().filter(({ number }) => level.bonus || number < level.number);
   return [...before, level];
 }
 
 /** The level whose solution this one starts from, and the one that follows; null where there is none. */
 export function neighbours(level: Level): { before: Level | null; next: Level | null } {
-  const numbered = allLevels();
+  const numbered = numberedLevels();
   if (level.bonus) return { before: numbered.at(-1) ?? null, next: null };
   const index = numbered.findIndex(({ name }) => name === level.name);
   return { before: numbered[index - 1] ?? null, next: numbered[index + 1] ?? null };
@@ -47,7 +52,7 @@ export function neighbours(level: Level): { before: Level | null; next: Level | 
  * The level that somebody means by `level-05`, `05`, `5`, `uts-namespace` or `05-uts-namespace`, and by `bonus-network`
  * or `network`; null where none.
  */
-export function findLevel(asked: string, levels = [...allLevels(), ...bonusLevels()]): Level | null {
+export function findLevel(asked: string, levels = allLevels()): Level | null {
   const word = asked
     .toLowerCase()
     .replace(/^levels?[-_/]?/, '')

@@ -1,7 +1,7 @@
 // What a student has reached: one readable JSON file beside the levels, written atomically.
 import fs from 'node:fs';
 import path from 'node:path';
-import { allLevels, type Level } from './levels.ts';
+import { type Level, numberedLevels } from './levels.ts';
 import { workshopRoot } from './paths.ts';
 import type { GradeResult } from './grading/result.ts';
 
@@ -46,7 +46,7 @@ export function readProgress(): Progress {
 
 /** The level to go on with: the first one that has not passed, and the last one where all have. */
 export function currentLevel(progress = readProgress()): Level {
-  const levels = allLevels();
+  const levels = numberedLevels();
   return levels.find(({ name }) => progress.levels[name] === undefined) ?? levels.at(-1)!;
 }
 

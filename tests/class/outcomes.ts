@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { checksOf } from '../../workshop/checks.ts';
 import type { Outcome, Verdict } from '../../workshop/class/verdict.ts';
 import type { CheckResult, GradeResult } from '../../workshop/grading/result.ts';
-import { allLevels, findLevel, type Level, levelFile } from '../../workshop/levels.ts';
+import { findLevel, type Level, levelFile, numberedLevels } from '../../workshop/levels.ts';
 
 /** A result of a level, of which all checks pass, or one fails and the later ones are blocked. */
 export function resultFor(level: Level, failing: number | null): GradeResult {
@@ -76,7 +76,7 @@ export function* classOf(count: number): Generator<Outcome> {
     '%41',
     'A',
   ];
-  const levels = allLevels();
+  const levels = numberedLevels();
   for (let index = 0; index < count; index += 1) {
     const student = odd[index] ?? `student-${String(index).padStart(4, '0')}`;
     const reached = index % (levels.length + 1);

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import type { Verdict, VerdictStatus } from '../../workshop/class/verdict.ts';
-import { allLevels, type Level, skeletonFile, solutionFile } from '../../workshop/levels.ts';
+import { type Level, numberedLevels, skeletonFile, solutionFile } from '../../workshop/levels.ts';
 import { mistakesOf, mustFail, notHere, readMistake, settled } from '../grading/mistakes.ts';
 import { type Form, forms, handIn, tarOf, writeFolder, writeZip } from './archives.ts';
 
@@ -44,7 +44,7 @@ export async function makeSubmissions(folder: string, few: boolean): Promise<Exp
     expected.push({ student, level: level.name, status: 'failed', ...rest });
   };
 
-  for (const [index, level] of allLevels().entries()) {
+  for (const [index, level] of numberedLevels().entries()) {
     const number = level.number;
     const some = (wanted: readonly number[]): boolean => !few || wanted.includes(index);
     if (some([0, 3])) await program(`right-${number}`, level, read(solutionFile(level)), { status: 'passed' });
@@ -62,7 +62,7 @@ export async function makeSubmissions(folder: string, few: boolean): Promise<Exp
   const attacks = fs.readdirSync(path.join(grading, 'attacks')).map((name) => path.basename(name, '.ts'));
   const chosen = few ? ['kills-everything', 'fake-report', 'unmounts-everything', 'removes-everything'] : attacks;
   for (const name of chosen) {
-    for (const level of allLevels().slice(0, few || slow.includes(name) ? 1 : 2)) {
+    for (const level of numberedLevels().slice(0, few || slow.includes(name) ? 1 : 2)) {
       await program(`attack-${level.number}-${name}`, level, read(path.join(grading, 'attacks', `${name}.ts`)), {});
     }
   }
@@ -72,7 +72,7 @@ export async function makeSubmissions(folder: string, few: boolean): Promise<Exp
 /** Entries that cannot be graded, each in its own way. */
 async function makeUseless(folder: string): Promise<Expected[]> {
   const name = 'levels/00-fork-exec/box.ts';
-  const right = read(solutionFile(allLevels()[0]!));
+  const right = read(solutionFile(numberedLevels()[0]!));
   const place = (entry: string): string => path.join(folder, entry);
   const expected: Expected[] = [];
   const whole = (student: string, reason: string): void => {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { findProgram } from '../../workshop/cli/command.ts';
-import { allLevels } from '../../workshop/levels.ts';
+import { numberedLevels } from '../../workshop/levels.ts';
 import { workshopRoot } from '../../workshop/paths.ts';
 import { openFolder, run } from './command.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
@@ -23,7 +23,7 @@ async function candidates(words: readonly string[], cwd = workshopRoot): Promise
 const { scripts } = JSON.parse(readFileSync(path.join(workshopRoot, 'package.json'), 'utf8')) as {
   scripts: Record<string, string>;
 };
-const levels = allLevels();
+const levels = numberedLevels();
 const spoken = levels.map(({ number }) => `level-${number}`);
 
 describe('what may stand next', () => {

@@ -8,7 +8,7 @@ import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import { allMeanings, LONGEST, meaningOfCall } from '../../workshop/demo/meanings.ts';
-import { allLevels } from '../../workshop/levels.ts';
+import { numberedLevels } from '../../workshop/levels.ts';
 import { runDirectory, workshopRoot } from '../../workshop/paths.ts';
 import { progressFile } from '../../workshop/progress.ts';
 import { ofThisTurn } from '../turns.ts';
@@ -133,7 +133,7 @@ const says: Readonly<Record<string, (stdout: string) => void>> = {
   },
 };
 
-describe.for(ofThisTurn(allLevels()))('$name, without a terminal', ({ number, name }) => {
+describe.for(ofThisTurn(numberedLevels()))('$name, without a terminal', ({ number, name }) => {
   test('every step is told and explained, and the grader passes what was shown', async () => {
     const { status, stdout, stderr } = await run(['demo', number]);
     expect(stderr).toBe('');

@@ -11,7 +11,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as linux from '#linux';
 import { checksOf } from '../../workshop/checks.ts';
-import { allLevels, bonusLevels, levelFile } from '../../workshop/levels.ts';
+import { allLevels, levelFile } from '../../workshop/levels.ts';
 import { workshopRoot } from '../../workshop/paths.ts';
 import { checkLinks } from '../../workshop/site/build.ts';
 import { render } from '../../workshop/site/markdown.ts';
@@ -267,7 +267,7 @@ test('the button copies the commands of a terminal, and nothing else of it', asy
 });
 
 test('a lesson says how it is checked in the words of its grader', async () => {
-  for (const level of [...allLevels(), ...bonusLevels()]) {
+  for (const level of allLevels()) {
     const html = fs.readFileSync(path.join(site, `lesson-${level.name}.html`), 'utf8');
     const checks = checksOf(fs.readFileSync(levelFile(level, 'grade.test.ts'), 'utf8'));
     expect(checks.length).toBeGreaterThan(0);

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { GradeResult } from '../../workshop/grading/result.ts';
-import { allLevels, findLevel, type Level, solutionFile } from '../../workshop/levels.ts';
+import { findLevel, type Level, numberedLevels, solutionFile } from '../../workshop/levels.ts';
 import { openGradersOfCommand } from './grader-pool.ts';
 import { type Mistake, mistakesOf, notHere, verdictOn, writeProgram } from './mistakes.ts';
 
@@ -19,7 +19,7 @@ const { values, positionals } = parseArgs({
 });
 const times = Number(values.times);
 if (!Number.isInteger(times) || times < 1) fail(`--times takes a whole number from 1, not "${values.times}"`);
-const levels = positionals.length === 0 ? allLevels() : positionals.map(levelMeant);
+const levels = positionals.length === 0 ? numberedLevels() : positionals.map(levelMeant);
 
 await using graders = await openGradersOfCommand(CONCURRENT);
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-flaky-'));

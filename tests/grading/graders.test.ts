@@ -2,7 +2,7 @@
 // right diagnosis. And: another correct program passes.
 import path from 'node:path';
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import { allLevels, bonusLevels, neighbours, skeletonFile, solutionFile, spoken } from '../../workshop/levels.ts';
+import { allLevels, neighbours, skeletonFile, solutionFile, spoken } from '../../workshop/levels.ts';
 import { check, checkJson } from './check.ts';
 import { type GraderPool, openGraders } from './grader-pool.ts';
 import { gradeMistake, mistakesOf, named, notHere, oneForEach } from './mistakes.ts';
@@ -15,7 +15,7 @@ let graders: GraderPool;
 beforeAll(() => void (graders = openGraders(3)));
 afterAll(() => graders[Symbol.asyncDispose]());
 
-const levels = [...allLevels(), ...bonusLevels()];
+const levels = allLevels();
 const inTurn = new Set(ofThisTurn(levels));
 
 describe.for(levels)('$name', { concurrent: true }, (level) => {
@@ -49,7 +49,7 @@ describe.for(levels)('$name', { concurrent: true }, (level) => {
 
   // All of them, with all checks, take hours on a slow machine: that is npm run test:graders. Here a program for each
   // misconception has its turn at about one commit in three.
-  const kind = bonusLevels().some(({ name }) => name === level.name) ? 'fails' : 'misconception';
+  const kind = level.bonus ? 'fails' : 'misconception';
   test.for(ofThisTurn(oneForEach(kind, mistakesOf(level.name))))(
     '$name fails $fails as $misconception',
     async (mistake, { skip, expect }) => {

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import chalk from 'chalk';
 import Table from 'cli-table3';
-import { allLevels, bonusLevels, findLevel } from '../../workshop/levels.ts';
+import { allLevels, findLevel } from '../../workshop/levels.ts';
 import { openGradersOfCommand } from './grader-pool.ts';
 import { gradeMistake, mistakesOf, notHere, type Verdict } from './mistakes.ts';
 
@@ -11,7 +11,7 @@ import { gradeMistake, mistakesOf, notHere, type Verdict } from './mistakes.ts';
 const CONCURRENT = 2;
 
 const asked = process.argv.slice(2);
-const wanted = [...allLevels(), ...bonusLevels()].flatMap((level) =>
+const wanted = allLevels().flatMap((level) =>
   mistakesOf(level.name)
     .filter(
       ({ name }) => asked.length === 0 || asked.some((word) => name === word || findLevel(word)?.name === level.name),

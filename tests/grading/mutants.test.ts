@@ -1,7 +1,7 @@
 // Mutants: that each kind is made, as small programs show it; and that a grader finds a few of them.
 import { describe, expect, test } from 'vitest';
 import type { CheckResult, GradeResult } from '../../workshop/grading/result.ts';
-import { allLevels, findLevel } from '../../workshop/levels.ts';
+import { findLevel, numberedLevels } from '../../workshop/levels.ts';
 import { openGraders } from './grader-pool.ts';
 import { type Kind, mutantsOf, type MutantOptions } from './mutants.ts';
 import { excusesFor, gradeMutants, mutantsOfLevel } from './mutation.ts';
@@ -107,7 +107,7 @@ test('a key names the place without a line number, and no other mutant', () => {
     ({ kind }) => kind === 'dropped',
   );
   expect(mutant).toMatchObject({ key: 'dropped in f: mount( B, )', line: 4 });
-  for (const level of allLevels()) {
+  for (const level of numberedLevels()) {
     const keys = mutantsOfLevel(level, { all: true }).map(({ key }) => key);
     expect(keys.filter((key, index) => keys.indexOf(key) !== index)).toEqual([]);
   }
@@ -142,7 +142,7 @@ test('what runs with the other cgroup version only is known: branches, and what 
   expect(elsewhere(2)).toEqual(['removed in both: if (version === 1) {} else second(only());']);
 });
 
-describe.for(allLevels())('the list of $name', (level) => {
+describe.for(numberedLevels())('the list of $name', (level) => {
   test('names mutants that there are, and says why they pass', async () => {
     const keys = new Set(mutantsOfLevel(level, { all: true }).map(({ key }) => key));
     const excuses = await excusesFor(level);

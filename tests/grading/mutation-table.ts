@@ -5,7 +5,7 @@ import chalk from 'chalk';
 import Table from 'cli-table3';
 import { createTwoFilesPatch } from 'diff';
 import fs from 'node:fs';
-import { allLevels, findLevel, type Level, solutionFile } from '../../workshop/levels.ts';
+import { findLevel, type Level, numberedLevels, solutionFile } from '../../workshop/levels.ts';
 import { openGradersOfCommand } from './grader-pool.ts';
 import type { Mutant } from './mutants.ts';
 import { gradeMutants, type Mutation, type Outcome } from './mutation.ts';
@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { all: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
 });
-const levels = positionals.length === 0 ? allLevels() : positionals.map(levelMeant);
+const levels = positionals.length === 0 ? numberedLevels() : positionals.map(levelMeant);
 
 await using graders = await openGradersOfCommand(CONCURRENT);
 

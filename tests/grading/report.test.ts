@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { junit } from '../../workshop/grading/junit.ts';
 import { report } from '../../workshop/grading/report.ts';
 import type { CheckResult, GradeResult } from '../../workshop/grading/result.ts';
-import { allLevels } from '../../workshop/levels.ts';
+import { numberedLevels } from '../../workshop/levels.ts';
 import { workshopRoot } from '../../workshop/paths.ts';
 import { check, checkJson } from './check.ts';
 
@@ -145,7 +145,7 @@ describe('as JSON', () => {
   test('with --all: a list', async () => {
     const { stdout } = await check('--all', '--solution', '--json');
     const results = JSON.parse(stdout) as GradeResult[];
-    expect(results.map(({ level }) => level)).toEqual(allLevels().map(({ name }) => name));
+    expect(results.map(({ level }) => level)).toEqual(numberedLevels().map(({ name }) => name));
     for (const one of results) expect(complaints(one)).toEqual([]);
   });
 

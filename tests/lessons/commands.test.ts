@@ -5,11 +5,11 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import {
-  allLevels,
   bonusLevels,
   findLevel,
   type Level,
   levelFile,
+  numberedLevels,
   solutionFile,
   spoken,
 } from '../../workshop/levels.ts';
@@ -18,7 +18,7 @@ import { readMistake, writeProgram } from '../grading/mistakes.ts';
 import { ofThisTurn } from '../turns.ts';
 import { commandsOf, type LessonCommand, matches } from './commands.ts';
 
-describe.for([...allLevels(), ...ofThisTurn(bonusLevels())])('the lesson of $name', (level) => {
+describe.for([...numberedLevels(), ...ofThisTurn(bonusLevels())])('the lesson of $name', (level) => {
   const commands = commandsOf(fs.readFileSync(levelFile(level, 'README.md'), 'utf8')).filter(
     // That the solution passes is a test of its own, in graders.test.ts.
     ({ command }) => command !== `npm run check ${spoken(level)}`,

@@ -1,6 +1,6 @@
 // Whose fault it is when submissions cannot be graded: that of this machine, or of programs that are meant to break us.
 import fs from 'node:fs';
-import { allLevels, solutionFile } from '../levels.ts';
+import { numberedLevels, solutionFile } from '../levels.ts';
 import type { GradingTerms } from './grade-submission.ts';
 import { hasFault } from './journal.ts';
 import type { Outcome } from './verdict.ts';
@@ -22,7 +22,7 @@ export function openFaultCounter(): FaultCounter {
       faults = hasFault(outcome) ? faults + 1 : 0;
       if (faults < FAULTS_IN_A_ROW) return true;
       faults = 0;
-      const level = allLevels()[0]!;
+      const level = numberedLevels()[0]!;
       const text = fs.readFileSync(solutionFile(level), 'utf8');
       try {
         const { limits, hidden } = terms;

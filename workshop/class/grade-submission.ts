@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { checksOf } from '../checks.ts';
 import { GraderFault } from '../grading/grader.ts';
 import { NoTestbed } from '../grading/testbed.ts';
-import { allLevels, type Level, levelFile } from '../levels.ts';
+import { type Level, levelFile, numberedLevels } from '../levels.ts';
 import type { Submission } from './submission.ts';
 import type { Outcome, Verdict } from './verdict.ts';
 import { type Limits, LevelStopped, type Worker } from './worker.ts';
@@ -30,7 +30,7 @@ export async function gradeSubmission(submission: Submission, worker: Worker, te
   const started = performance.now();
   const verdicts: Verdict[] = [];
   if (submission.problem !== null) verdicts.push(none(null, 'unusable', 'intake', submission.problem));
-  for (const level of allLevels()) {
+  for (const level of numberedLevels()) {
     const text = boxes[level.name];
     const problem = unusable[level.name];
     if (text !== undefined) verdicts.push(await gradeLevel(level, text));
@@ -116,7 +116,7 @@ export function notGraded(submission: Submission, terms: GradingTerms, reason: s
     status: 'fault',
     phase: 'checks',
     checksPassed: 0,
-    checksTotal: checkCount(allLevels().find(({ name }) => name === level)!),
+    checksTotal: checkCount(numberedLevels().find(({ name }) => name === level)!),
     durationMs: 0,
     graderVersion: terms.graderVersion,
     reason,

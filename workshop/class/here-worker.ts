@@ -10,7 +10,7 @@ import { fillCompileCache } from '../grading/compile-cache.ts';
 import { type Grader, openGrader } from '../grading/grader.ts';
 import type { GradeResult } from '../grading/result.ts';
 import { hiddenVariable, NoTestbed, openTestbed, sweepTestbeds } from '../grading/testbed.ts';
-import { allLevels, solutionFile } from '../levels.ts';
+import { numberedLevels, solutionFile } from '../levels.ts';
 import { stagingFolder, stagingOf } from './staging.ts';
 import { LevelStopped, type Worker } from './worker.ts';
 
@@ -33,7 +33,7 @@ export async function readyHere(yes: boolean): Promise<void> {
     throw error;
   }
   // For what every box.ts loads. Not for theirs: Node would read whatever they name in an import, as root, out here.
-  await fillCompileCache(solutionFile(allLevels()[0]!));
+  await fillCompileCache(solutionFile(numberedLevels()[0]!));
 }
 
 /** Opens a worker. @param slot its number in this process */

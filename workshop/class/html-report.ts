@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { checksOf } from '../checks.ts';
-import { allLevels, levelFile } from '../levels.ts';
+import { levelFile, numberedLevels } from '../levels.ts';
 import type { Outcome, Verdict, VerdictStatus } from './verdict.ts';
 
 /**
@@ -38,7 +38,7 @@ export type ReportData = {
 export type HtmlReport = { add(outcome: Outcome): void; html(): string; data(): ReportData };
 
 export function openHtmlReport(title: string): HtmlReport {
-  const levels = allLevels().map((level, index, all) => ({
+  const levels = numberedLevels().map((level, index, all) => ({
     name: level.name,
     before: all[index - 1]?.name,
     checks: [

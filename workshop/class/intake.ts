@@ -1,7 +1,7 @@
 // Takes the box.ts of each level out of what a student handed in, without trust: whoever made it may be careless or
 // hostile, and this is root. Nothing is unpacked to a disk, no link is followed, nothing is run.
 import fs from 'node:fs';
-import { allLevels, type Level } from '../levels.ts';
+import { type Level, numberedLevels } from '../levels.ts';
 import { type Basket, intakeLimits, tooLarge } from './basket.ts';
 import { takeFromBundle } from './intake-bundle.ts';
 import { takeFromFolder } from './intake-folder.ts';
@@ -15,7 +15,7 @@ const PROGRESS = 'progress.json';
 
 /** Takes what is to be graded out of an entry. It always comes to a submission: whatever is wrong with it is said in it. */
 export async function takeIn(entry: Entry, asked: readonly Level[] | null): Promise<Submission> {
-  const wanted = asked ?? allLevels();
+  const wanted = asked ?? numberedLevels();
   const found = new Map<string, { name: string; content: Uint8Array | string }[]>();
   let looked = 0;
   const basket: Basket = {
@@ -143,7 +143,7 @@ function progressIn(content: Uint8Array | string | undefined): Record<string, st
   if (content === undefined || typeof content === 'string') return {};
   try {
     const { levels } = JSON.parse(Buffer.from(content).toString('utf8')) as { levels: Record<string, unknown> };
-    const known = allLevels().map(({ name }) => [name, levels[name]] as const);
+    const known = numberedLevels().map(({ name }) => [name, levels[name]] as const);
     return Object.fromEntries(
       known.filter((pair): pair is [string, string] => typeof pair[1] === 'string' && isTime(pair[1])),
     );

@@ -4,7 +4,7 @@
 import fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NoTestbed } from '../grading/testbed.ts';
-import { allLevels, type Level, solutionFile } from '../levels.ts';
+import { type Level, numberedLevels, solutionFile } from '../levels.ts';
 import { openHereWorker, readyHere } from './here-worker.ts';
 import type { VmAnswer, VmBeginning, VmJob } from './vm-worker.ts';
 
@@ -38,7 +38,7 @@ await readyHere(true);
 const worker = openHereWorker(0);
 // A grader that is warm when the machine is kept: each student finds it so.
 const { warm } = JSON.parse(await nextLine()) as VmBeginning;
-const [level] = allLevels() as [Level];
+const [level] = numberedLevels() as [Level];
 await worker.grade({
   level,
   text: fs.readFileSync(solutionFile(level), 'utf8'),

@@ -12,7 +12,7 @@ import { programCommand } from '../grading/student-program.ts';
 import { openTestbed, sweepTestbeds, systemPath } from '../grading/testbed.ts';
 import { imageInfoPath, imagePath, imagesFolder } from '../images/image.ts';
 import { ensureImage } from '../images/ensure.ts';
-import { allLevels, solutionFile, spoken } from '../levels.ts';
+import { numberedLevels, solutionFile, spoken } from '../levels.ts';
 import { workshopRoot } from '../paths.ts';
 import { becomeRoot, command, endOnSignals, exitStatus, levelNamed, NotReady, options } from './command.ts';
 
@@ -110,7 +110,7 @@ function useHomeIn(folder: string): void {
 
 /** Runs of box.ts and their peers, all of them inside of one testbed, so that opening it is not counted. */
 async function boxTimes(repeats: number): Promise<Measured[]> {
-  const levels = allLevels();
+  const levels = numberedLevels();
   for (const level of levels) await fillCompileCache(solutionFile(level));
   const subjects: Subject[] = [
     { name: NODE, command: [process.execPath, '-e', '0'] },
@@ -149,7 +149,7 @@ async function checkTimes(folder: string, repeats: number, signal: AbortSignal):
   const subjects: Subject[] = [
     // Without our compile cache: as everybody else starts it.
     { name: VITEST, command: [process.execPath, vitest, 'run'], cwd: empty, env: { NODE_COMPILE_CACHE: '' } },
-    ...allLevels().map((level) => ({
+    ...numberedLevels().map((level) => ({
       name: `check, ${spoken(level)}`,
       command: [process.execPath, start, 'check', spoken(level), '--solution', '--json'],
     })),

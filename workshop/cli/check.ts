@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { GradeResult, Target } from '../grading/result.ts';
 import { explaining, openSession, shown } from '../grading/session.ts';
-import { allLevels } from '../levels.ts';
+import { numberedLevels } from '../levels.ts';
 import { currentLevel, readProgress } from '../progress.ts';
 import { becomeRoot, boxFile, command, exitStatus, levelNamed, options, UsageError } from './command.ts';
 
@@ -56,7 +56,7 @@ async function main(argv: string[]): Promise<number> {
   // Before the work: a file that cannot be read is said now, and not in place of the verdict.
   if (target === 'student') readProgress();
   const levels = values.all
-    ? allLevels()
+    ? numberedLevels()
     : [positionals[0] === undefined ? currentLevel() : levelNamed(positionals[0])];
 
   becomeRoot();

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { allLevels, bonusLevels, findLevel, type Level, levelFile, solutionFile } from '../levels.ts';
+import { allLevels, findLevel, type Level, levelFile, solutionFile } from '../levels.ts';
 import { ProgressUnusable } from '../progress.ts';
 
 /** How commands end. 3 and 4 are no verdict: they never touch progress. */
@@ -71,7 +71,7 @@ export function needRedisAddress(address: string): void {
 export function levelNamed(asked: string): Level {
   const level = findLevel(asked);
   if (level !== null) return level;
-  const names = [...allLevels(), ...bonusLevels()].map(({ name }) => name);
+  const names = allLevels().map(({ name }) => name);
   throw new UsageError(`there is no level "${asked}"; there are ${names.join(', ')}`);
 }
 

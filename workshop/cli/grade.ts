@@ -15,7 +15,7 @@ import type { GradingQueue } from '../class/queue.ts';
 import { entriesOf } from '../class/submission.ts';
 import type { Outcome } from '../class/verdict.ts';
 import { usualLimits } from '../class/worker.ts';
-import { allLevels } from '../levels.ts';
+import { numberedLevels } from '../levels.ts';
 import { dataDirectory, workshopRoot } from '../paths.ts';
 import {
   becomeRoot,
@@ -121,7 +121,7 @@ async function main(argv: string[]): Promise<number> {
 
   const entries = entriesOf(folder);
   const left = entries.filter(({ student }) => !journal.has(student));
-  const levels = terms.asked === null ? null : allLevels().filter(({ name }) => terms.asked!.includes(name));
+  const levels = terms.asked === null ? null : numberedLevels().filter(({ name }) => terms.asked!.includes(name));
   let keep: (outcome: Outcome) => void = () => {};
   await using queue = await openQueue((outcome) => keep(outcome));
   endOnSignals(async () => {

@@ -1,7 +1,7 @@
 // npm run progress: one screen of what has passed, and when.
 import fs from 'node:fs';
 import { ink } from '../ink.ts';
-import { allLevels, bonusLevels, levelFile, spoken } from '../levels.ts';
+import { allLevels, levelFile, spoken } from '../levels.ts';
 import { checksOf } from '../checks.ts';
 import { currentLevel, progressFile, readProgress } from '../progress.ts';
 import { command, exitStatus, options, UsageError } from './command.ts';
@@ -24,7 +24,7 @@ async function main(argv: string[]): Promise<number> {
   });
   if (positionals.length > 0) throw new UsageError('progress takes no words, it shows all levels');
   const progress = readProgress();
-  const levels = [...allLevels(), ...bonusLevels()].map((level) => ({
+  const levels = allLevels().map((level) => ({
     level: level.name,
     bonus: level.bonus,
     passedAt: progress.levels[level.name] ?? null,

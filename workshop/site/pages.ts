@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type CheckName, checksOf } from '../checks.ts';
 import { errnoMeanings } from '../errno.ts';
-import { allLevels, bonusLevels, levelFile } from '../levels.ts';
+import { allLevels, levelFile } from '../levels.ts';
 import { workshopRoot } from '../paths.ts';
 import { linuxReference } from './linux-reference.ts';
 
@@ -41,7 +41,7 @@ const handbookOrder = [
 
 /** All pages, in reading order. @throws Error naming a lesson without the heading under which its checks go */
 export function sources(): Source[] {
-  const lessons = [...allLevels(), ...bonusLevels()].map((level): Source => {
+  const lessons = allLevels().map((level): Source => {
     const origin = `levels/${level.name}/README.md`;
     const checks = checksOf(fs.readFileSync(levelFile(level, 'grade.test.ts'), 'utf8'));
     return {
