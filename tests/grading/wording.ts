@@ -6,20 +6,18 @@ import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import { report, wordsOf } from '../../workshop/grading/report.ts';
 import type { CheckResult, GradeResult } from '../../workshop/grading/result.ts';
 import { findLevel } from '../../workshop/levels.ts';
-import { isSteady, type Mistake, mistakesOf, oneForEach } from './mistakes.ts';
+import { isSteady, type Mistake } from './mistakes.ts';
 
 /**
- * The file that holds what is said of a wrong program; null where another one stands for its misconception, or where
- * nobody has read those of its level yet: then wording/ has no folder for it.
+ * The file that holds what is said of a wrong program's misconception; null where that is not one thing, or where nobody
+ * has read those of its level yet: then wording/ has no folder for it.
  */
 export function wordingFile(mistake: Mistake): string | null {
   const { name, misconception } = mistake;
-  const level = path.dirname(name);
-  const folder = path.join(import.meta.dirname, 'wording', level);
+  const folder = path.join(import.meta.dirname, 'wording', path.dirname(name));
   // What is said of a race depends on how it ends; and evidence names the cgroup version, of which v1 is in the files.
   if (misconception === null || !isSteady(mistake) || cgroupVersion() !== 'v1' || !fs.existsSync(folder)) return null;
-  const spokesmen = oneForEach('misconception', mistakesOf(level));
-  return spokesmen.some((one) => one.name === name) ? path.join(folder, `${misconception}.txt`) : null;
+  return path.join(folder, `${misconception}.txt`);
 }
 
 /** The first failure as a student reads it. */
