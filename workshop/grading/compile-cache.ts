@@ -6,8 +6,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { dataDirectory, workshopRoot } from '../paths.ts';
-import { makeProgramModules, programModules } from './program-modules.ts';
+import { dataDirectory } from '../paths.ts';
+import { makeProgramModules, moduleSources, programModules } from './program-modules.ts';
 import { nodeFlags } from './student-program.ts';
 
 const run = promisify(execFile);
@@ -64,11 +64,8 @@ function loading(file: string): string {
 
 /** What it is filled from: each file's size and time of change, and the Node, by name. */
 function describeSources(file: string): Record<string, string> {
-  const linux = path.join(workshopRoot, 'linux');
   const files = [
-    ...fs.readdirSync(linux).map((name) => path.join(linux, name)),
-    path.join(workshopRoot, 'workshop', 'paths.ts'),
-    path.join(workshopRoot, 'workshop', 'data-directory.mjs'),
+    ...moduleSources(),
     path.join(import.meta.dirname, 'program-loader.cts'),
     fileURLToPath(import.meta.resolve('tar')),
     ...ours.map((url) => fileURLToPath(url)),

@@ -28,7 +28,7 @@ const placed = [path.join(linux, 'libc.ts'), path.join(workshop, 'paths.ts')];
 
 /** The folder of these files; null where there are none that were made from the sources as they are now. */
 export function programModules(): string | null {
-  const folder = folderFor(sources());
+  const folder = folderFor(moduleSources());
   return fs.existsSync(folder) ? folder : null;
 }
 
@@ -38,7 +38,7 @@ export function programModules(): string | null {
  * @throws Error where the folder cannot be written, or what is made cannot be loaded; then the sources are good enough
  */
 export async function makeProgramModules(): Promise<void> {
-  const folder = folderFor(sources());
+  const folder = folderFor(moduleSources());
   if (fs.existsSync(folder)) return;
   const { rolldown } = await import('rolldown');
   // As rolldown names them.
@@ -81,8 +81,8 @@ function withPlaces(code: string, file: string): string {
     .replaceAll('import.meta.dirname', JSON.stringify(path.dirname(file)));
 }
 
-/** All that may be in them. */
-function sources(): string[] {
+/** All that may be in them, and what makes them. */
+export function moduleSources(): string[] {
   const files = fs.readdirSync(linux).map((name) => path.join(linux, name));
   const shared = ['paths.ts', 'data-directory.mjs'].map((name) => path.join(workshop, name));
   return [...new Set([...files, ...shared, ...Object.values(entries), import.meta.filename])];
