@@ -1,5 +1,5 @@
 // The arguments of system calls, checked before the C library sees them: it would take a missing one for NULL,
-// and half a number for a whole one.
+// and half a number for a whole one. And as they are shown to people.
 
 /** `value` if it is a string that C can hold. @throws TypeError naming the call and the parameter */
 export function text(call: string, parameter: string, value: unknown): string {
@@ -33,6 +33,17 @@ export function flagBits(call: string, parameter: string, value: unknown): numbe
 export function id(call: string, parameter: string, value: unknown): number {
   // 0xffffffff is (uid_t) -1, which the kernel takes for "leave as it is".
   return whole(call, parameter, value, 0, 0xffff_fffe);
+}
+
+/** Characters of an argument list's entry that are shown. */
+const SHOWN = 60;
+
+/** An argument as a trace has it, for a person: the entries of a list (argv, envp) not longer than strace shows them. */
+export function brief(shown: string): string {
+  if (!shown.startsWith('[')) return shown;
+  return shown.replaceAll(/"((?:[^"\\]|\\.)*)"/g, (entry, characters: string) =>
+    characters.length <= SHOWN ? entry : `"${characters.slice(0, SHOWN).replace(/\\$/, '')}"...`,
+  );
 }
 
 function kind(value: unknown): string {

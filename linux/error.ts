@@ -1,4 +1,5 @@
 // What a failed system call throws.
+import { brief } from './argument.ts';
 import { libc, strerror, strerrorname } from './libc.ts';
 
 // Not imported: see trace.ts.
@@ -24,7 +25,10 @@ export class LinuxError extends Error {
   constructor(syscall: string, errno: number, args: readonly unknown[], shown: readonly string[]) {
     const code = strerrorname(errno);
     const advice = adviceFor(syscall, code);
-    super(`${syscall}(${shown.join(', ')}) failed: ${code}: ${strerror(errno)}` + (advice === '' ? '' : `. ${advice}`));
+    super(
+      `${syscall}(${shown.map(brief).join(', ')}) failed: ${code}: ${strerror(errno)}` +
+        (advice === '' ? '' : `. ${advice}`),
+    );
     this.name = 'LinuxError';
     this.syscall = syscall;
     this.errno = errno;

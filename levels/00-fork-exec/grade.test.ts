@@ -1,7 +1,7 @@
 // What must be true of level 00.
 import { constants } from 'node:os';
 import { grade } from '#grading';
-import { findCall, showCall, showEnd } from '#grading/finding';
+import { findCall, showCalls, showEnd } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/00-fork-exec';
 import { choices } from '#grading/random';
 import { SYS_wait4 } from '#grading/processes';
@@ -69,14 +69,6 @@ check('00.1', 'the command runs in a child process of box.ts', {
       return { expected, actual: `the command never ran: ${showEnd({ ...run, during, exitCode, trace })}` };
     }
     const runtime = during!.runtime;
-    // Node catches SIGCHLD only for its own child_process: then fork was not box.ts's.
-    if (runtime?.catches.includes(constants.signals.SIGCHLD) === true) {
-      return {
-        expected,
-        actual: 'the process was made by Node (child_process), not by a fork of box.ts',
-        evidence: [`/proc/${runtime.innerPid}/status: SigCgt holds SIGCHLD, as only child_process needs it`],
-      };
-    }
     if (runtime !== null && runtime.pid === command.pid) {
       return {
         expected,
@@ -89,6 +81,14 @@ check('00.1', 'the command runs in a child process of box.ts', {
         expected,
         actual: `box.ts has become another program, and that one runs the command`,
         evidence: [`/proc/${runtime.innerPid}/exe -> ${runtime.exe}`],
+      };
+    }
+    // Node catches SIGCHLD only for its own child_process: then fork was not box.ts's.
+    if (runtime?.catches.includes(constants.signals.SIGCHLD) === true) {
+      return {
+        expected,
+        actual: 'the process was made by Node (child_process), not by a fork of box.ts',
+        evidence: [`/proc/${runtime.innerPid}/status: SigCgt holds SIGCHLD, as only child_process needs it`],
       };
     }
     if (!trace.some(({ call, result }) => (call === 'fork' || call === 'clone') && result !== null)) {
@@ -152,7 +152,7 @@ check('00.3', 'it is found through PATH, and its arguments arrive unchanged', {
     return {
       expected,
       actual: got.length === 0 ? `nothing was printed, and ${showEnd(run)}` : `it printed ${got.join(' ')}`,
-      evidence: run.trace.filter(({ call }) => call.startsWith('exec')).map(showCall),
+      evidence: showCalls(run.trace.filter(({ call }) => call.startsWith('exec'))),
       at: findCall(run, ['execvp', 'execvpe']),
     };
   },
@@ -242,7 +242,7 @@ check('00.6', 'a command that cannot start gives 127 or 126, and the child ends 
       return {
         expected: 'that only the first process runs what follows the fork',
         actual: `the child went on: it called ${second.call} too, and ${showEnd(run)}`,
-        evidence: run.trace.map(showCall),
+        evidence: showCalls(run.trace),
         at: second,
       };
     }
@@ -250,7 +250,7 @@ check('00.6', 'a command that cannot start gives 127 or 126, and the child ends 
       return {
         expected: 'status 127 for a command that is not found',
         actual: showEnd(run),
-        evidence: run.trace.map(showCall),
+        evidence: showCalls(run.trace),
         at: exec,
       };
     }
@@ -263,7 +263,7 @@ check('00.6', 'a command that cannot start gives 127 or 126, and the child ends 
     return {
       expected: 'status 126 for a file that is not executable',
       actual: showEnd(other),
-      evidence: other.trace.map(showCall),
+      evidence: showCalls(other.trace),
       at: findCall(other, '_exit') ?? findCall(other, ['execvp', 'execvpe']),
     };
   },

@@ -1,7 +1,7 @@
 // What must be true of level 01.
 import { grade } from '#grading';
 import type { FoundFile } from '#grading/files';
-import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
+import { findCall, showCalls, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/01-chroot';
 import { choices } from '#grading/random';
 import type { Run } from '#grading/run';
@@ -62,9 +62,9 @@ check('01.1', "the image is unpacked into a directory of the container's own", {
       };
     if (earlier || rootOf(first.run!)?.startsWith(`${newFolder}/`) === true) return undefined;
     return {
-      expected: 'the same where --container-dir names a folder that is not there yet',
+      expected: 'the image unpacked also where --container-dir names a folder that is not there yet',
       actual: `nothing was unpacked there, and ${showEnd(first.run!)}`,
-      evidence: [`run ${first.scenario.reproduce}`],
+      seenIn: first.run!,
     };
   },
 });
@@ -130,7 +130,7 @@ check('01.3', '/proc, /sys and /dev are mounted in it', {
     return {
       expected: "proc on /proc, sysfs on /sys and tmpfs on /dev, in the container's directory",
       actual: `missing: ${lacking.map(([directory, types]) => `${types[0]} on ${directory}`).join(', ')}`,
-      evidence: run.trace.filter(({ call }) => call === 'mount').map(showCall),
+      evidence: showCalls(run.trace.filter(({ call }) => call === 'mount')),
     };
   },
 });
@@ -162,7 +162,7 @@ check('01.4', "its / is the container's directory, and that of box.ts is not", {
       actual: `its root is ${command.root}`,
       evidence: [
         `/proc/${command.innerPid}/root -> ${command.root}`,
-        ...run.trace.filter(({ call }) => call === 'chroot').map(showCall),
+        ...showCalls(run.trace.filter(({ call }) => call === 'chroot')),
       ],
       at: findCall(run, 'chroot') ?? findCall(run, ['execvp', 'execvpe']),
     };

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { TraceLine } from '../../linux/trace.ts';
 import { grade } from '#grading';
 import type { FoundFile } from '#grading/files';
-import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
+import { findCall, showCalls, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/02-mount-namespace';
 import { type Mount, processFacts } from '#grading/processes';
 import type { Run } from '#grading/run';
@@ -51,7 +51,7 @@ check('02.1', 'the command has a mount namespace of its own', {
       actual: "it is in the host's",
       evidence: [
         `/proc/${command.innerPid}/ns/mnt -> ${own}`,
-        ...run.trace.filter(({ call }) => call === 'unshare' || call === 'clone').map(showCall),
+        ...showCalls(run.trace.filter(({ call }) => call === 'unshare' || call === 'clone')),
       ],
       at: findCall(run, ['unshare', 'clone']) ?? findCall(run, 'mount') ?? findCall(run, ['execvp', 'execvpe']),
     };
@@ -100,7 +100,8 @@ check('02.2', "the host's mounts stay as they were, during the run and after it"
     const found = during.length > 0 ? during : after;
     if (found.length === 0) return undefined;
     const added = found.filter((line) => line.startsWith('+')).length;
-    const counted = added > 0 ? `${added} more mount${added === 1 ? '' : 's'}` : `${found.length} that changed`;
+    const counted =
+      added > 0 ? `${added} more mount${added === 1 ? '' : 's'}` : `${found.length} of them are not as they were`;
     return {
       expected: `the ${run.before.mounts.length} mounts that the host had before the run, and no others`,
       actual: `${counted} ${during.length > 0 ? 'while the command ran' : 'when it had ended'}`,
@@ -141,7 +142,7 @@ check('02.3', '/dev is its own, and null, zero, full, random, urandom and tty wo
         return {
           expected: `/dev/${name}, a character device ${major}, ${minor} with mode 0666`,
           actual: `it is ${showFile(file)}`,
-          evidence: run.trace.filter((line) => line.call === 'mknod' && aboutFile(line.args, name)).map(showCall),
+          evidence: showCalls(run.trace.filter((line) => line.call === 'mknod' && aboutFile(line.args, name))),
           at: findCall(run, 'mknod', ({ args }) => aboutFile(args, name)) ?? mountOfDev(run),
         };
       }
@@ -158,6 +159,7 @@ check('02.3', '/dev is its own, and null, zero, full, random, urandom and tty wo
       return {
         expected: 'that everybody may look into /dev and find a device there: mode 0755',
         actual: `its mode is ${octal(inside.devMode & 0o7777)}`,
+        reproduce: 'ls -ld /dev',
         at: mountOfDev(run),
       };
     }
@@ -168,9 +170,10 @@ check('02.3', '/dev is its own, and null, zero, full, random, urandom and tty wo
     return {
       expected: `that the command has the umask with which box.ts was started, ${octal(own)}`,
       actual: `it is ${octal(command.umask)}`,
+      reproduce: 'sh -c umask',
       evidence: [
         `/proc/${command.innerPid}/status: Umask: ${octal(command.umask)}`,
-        ...run.trace.filter(({ call }) => call === 'umask').map(showCall),
+        ...showCalls(run.trace.filter(({ call }) => call === 'umask')),
       ],
       at: run.trace.findLast(({ call }) => call === 'umask'),
     };
@@ -249,7 +252,7 @@ check('02.5', '/dev/pts is a devpts of its own, and /dev/ptmx makes terminals in
       return {
         expected: 'that opening /dev/ptmx makes the terminal /dev/pts/0',
         actual: `/dev/ptmx is ${showFile(dev['ptmx'])}`,
-        evidence: [`the command was told: ${printed}`],
+        evidence: opened ? [] : [`the command was told: ${printed}`],
       };
     }
     if ((ptmx.mode & 0o666) === 0o666) return undefined;

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import * as tar from 'tar';
 import { grade } from '#grading';
-import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
+import { findCall, showCalls, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/03-pivot-root';
 import type { Mount } from '#grading/processes';
 import { companion, said, secret, secretFile, tour } from '#grading/tour';
@@ -54,7 +54,7 @@ check('03.2', "it is the root of the container's mount namespace, and box.ts kee
         actual: `it lies at ${command.root}`,
         evidence: [
           `/proc/${command.innerPid}/root -> ${command.root}`,
-          ...run.trace.filter(({ call }) => call === 'chroot' || call === 'pivot_root').map(showCall),
+          ...showCalls(run.trace.filter(({ call }) => call === 'chroot' || call === 'pivot_root')),
         ],
         at: findCall(run, 'chroot'),
       };
@@ -133,7 +133,7 @@ check('03.4', "the old root is detached: nothing of the host is in the container
       actual: "a command that unmounted its / in a copy of the namespace found the host's / below it",
       evidence: [
         `it read the host's ${secretFile}`,
-        ...run.trace.filter(({ call, args }) => call === 'chroot' || args[3]?.includes('MS_MOVE')).map(showCall),
+        ...showCalls(run.trace.filter(({ call, args }) => call === 'chroot' || args[3]?.includes('MS_MOVE'))),
       ],
       at: findCall(run, 'mount', ({ args }) => args[3]?.includes('MS_MOVE') === true) ?? findCall(run, 'chroot'),
     };
@@ -163,7 +163,7 @@ check('03.5', 'no directory is left over from it', {
     return {
       expected: 'the directories of the image, and no others',
       actual: `${left.slice(0, 3).join(', ')} ${left.length === 1 ? 'is' : 'are'} not in it`,
-      evidence: run.trace.filter(({ call }) => call === 'pivot_root' || call.startsWith('umount')).map(showCall),
+      evidence: showCalls(run.trace.filter(({ call }) => call === 'pivot_root' || call.startsWith('umount'))),
       at: findCall(run, ['umount2', 'umount']) ?? findCall(run, 'pivot_root'),
     };
   },

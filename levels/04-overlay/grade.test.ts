@@ -1,7 +1,7 @@
 // What must be true of level 04.
 import { grade } from '#grading';
 import type { FoundFile, Tree } from '#grading/files';
-import { type Finding, findCall, showCall, showEnd, showStderr } from '#grading/finding';
+import { type Finding, findCall, showCalls, showEnd, showStderr } from '#grading/finding';
 import { differences, imageFiles, smallArchive } from '#grading/image';
 import { optionOf } from '#grading/inside';
 import { misconceptions } from '#grading/misconceptions/04-overlay';
@@ -57,6 +57,13 @@ function layersOf(run: Run): string[] {
     .filter((layer) => !layer.startsWith('workdir'));
 }
 
+function layersOfBoth(run: Run): string[] {
+  return [
+    ...layersOf(first.run!).map((layer) => `first:  ${layer}`),
+    ...layersOf(run).map((layer) => `second: ${layer}`),
+  ];
+}
+
 /** What lies in the folder of containers because of the second container alone. */
 function ofSecond(): FoundFile[] {
   const before = new Set(first.run!.during!.containers.map(({ path, inode }) => `${inode} ${path}`));
@@ -70,7 +77,7 @@ function secondIsMissing(): Finding | undefined {
   return {
     expected: 'a second container that starts while the first one runs, from the same image',
     actual: run === undefined ? 'the first one never ran' : `its command never ran: ${showEnd(run)}`,
-    evidence: run?.trace.filter(failed).map(showCall) ?? [],
+    evidence: showCalls(run?.trace.filter(failed) ?? []),
     at: run?.trace.find(failed),
   };
 }
@@ -91,7 +98,7 @@ check('04.1', 'its / is an overlay, and the lowest layer is the image, whole', {
       return {
         expected,
         actual: `the command never ran: ${showEnd(run)}`,
-        evidence: mounts.map(showCall),
+        evidence: showCalls(mounts),
         at: run.trace.find(failed) ?? mounts[0],
       };
     }
@@ -99,7 +106,7 @@ check('04.1', 'its / is an overlay, and the lowest layer is the image, whole', {
       return {
         expected,
         actual: `its / is ${root.root === '/' ? 'a filesystem' : `the directory ${root.root}`} of type ${root.type}`,
-        evidence: [`/proc/${run.during!.commands[0]!.innerPid}/mountinfo: ${root.type} on /`, ...mounts.map(showCall)],
+        evidence: [`/proc/${run.during!.commands[0]!.innerPid}/mountinfo: ${root.type} on /`, ...showCalls(mounts)],
         at: mounts[0] ?? findCall(run, ['pivot_root', 'chroot', 'mount']),
       };
     }
@@ -234,7 +241,7 @@ check('04.4', 'what a container writes is in an upperdir of its own', {
       return {
         expected: 'that a container does not see what another one has written',
         actual: `the second container read ${writtenFile} of the first one`,
-        evidence: [...layersOf(first.run!), ...layersOf(run)],
+        evidence: [...layersOfBoth(run)],
         at,
       };
     }
@@ -261,7 +268,7 @@ check('04.4', 'what a container writes is in an upperdir of its own', {
     return {
       expected: 'an upperdir for each container, with what this one has changed and nothing else',
       actual: shared ? 'both containers write into the same one' : 'the first container was changed by the second one',
-      evidence: [...layersOf(first.run!), ...layersOf(run), ...(whole ? [] : [`the first one saw: ${afterwards}`])],
+      evidence: [...layersOfBoth(run), ...(whole ? [] : [`the first one saw: ${afterwards}`])],
       at,
     };
   },

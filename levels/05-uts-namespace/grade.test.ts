@@ -1,6 +1,6 @@
 // What must be true of level 05.
 import { grade } from '#grading';
-import { findCall, showCall, showEnd } from '#grading/finding';
+import { findCall, showCalls, showEnd } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/05-uts-namespace';
 import type { Run } from '#grading/run';
 import { companion, tour } from '#grading/tour';
@@ -14,7 +14,7 @@ const second = scenario(companion);
 const naming = ['unshare', 'clone', 'sethostname', 'setns'];
 
 function namingCalls(run: Run): string[] {
-  return run.trace.filter(({ call }) => naming.includes(call)).map(showCall);
+  return showCalls(run.trace.filter(({ call }) => naming.includes(call)));
 }
 
 /** Whether a directory of the container has the hostname as its name; as with Docker, the first 12 characters will do. */

@@ -1,6 +1,6 @@
 // What must be true of level 06.
 import { grade } from '#grading';
-import { type Finding, findCall, showCall, showEnd, showStderr } from '#grading/finding';
+import { type Finding, findCall, showCalls, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/06-pid-namespace';
 import { type ProcessFacts } from '#grading/processes';
 import { isNode } from '#grading/processes';
@@ -47,9 +47,9 @@ check('06.1', 'the command is PID 1 of a PID namespace of its own', {
     const itself = said(run, 'pid');
     const evidence = [
       ...(itself === null ? [] : [`the command says: $$ is ${itself}`]),
-      ...run.trace
-        .filter(({ call, phase }) => ['clone', 'fork', 'unshare'].includes(call) && phase === 'done')
-        .map(showCall),
+      ...showCalls(
+        run.trace.filter(({ call, phase }) => ['clone', 'fork', 'unshare'].includes(call) && phase === 'done'),
+      ),
     ];
     if (command === undefined) {
       const actual = `${itself === null ? 'the command never ran' : 'it broke off early'}: ${showEnd(run)}`;
@@ -105,7 +105,7 @@ check('06.2', 'its /proc shows the processes of the container, and no others', {
             : `${mountPoint} shows ${numbers.length} processes, which are the host's`,
         evidence: [
           `[0-9]* in ${mountPoint}: ${numbers.join(' ')}`,
-          ...run.trace.filter(({ call, args }) => call === 'mount' && /proc/.test(args[1] ?? '')).map(showCall),
+          ...showCalls(run.trace.filter(({ call, args }) => call === 'mount' && /proc/.test(args[1] ?? ''))),
         ],
         at: findCall(run, 'mount', ({ args }) => /\/proc\/?"$/.test(args[1] ?? '')),
       };
@@ -126,7 +126,7 @@ check('06.3', 'IPC and network are its own too, as are mounts and hostname', {
       return {
         expected,
         actual: `shared with the host: ${same.map((line) => line.split('/')[4]!.split(' ')[0]).join(', ')}`,
-        evidence: [...same, ...run.trace.filter(({ call }) => ['clone', 'unshare'].includes(call)).map(showCall)],
+        evidence: [...same, ...showCalls(run.trace.filter(({ call }) => ['clone', 'unshare'].includes(call)))],
         at: birth(run),
       };
     }
@@ -137,11 +137,11 @@ check('06.3', 'IPC and network are its own too, as are mounts and hostname', {
       actual: 'its /sys shows the network interfaces of the host',
       evidence: [
         '/sys/class/net/lo is the same file in the container and on the host',
-        ...run.trace
-          .filter(
+        ...showCalls(
+          run.trace.filter(
             ({ call, args }) => args.some((word) => /CLONE_NEWNET|"sysfs"|\/sys"/.test(word)) && call !== 'umount2',
-          )
-          .map(showCall),
+          ),
+        ),
       ],
       at: findCall(run, 'mount', ({ args }) => /\/sys\/?"$/.test(args[1] ?? '')),
     };
@@ -160,7 +160,7 @@ check('06.4', 'when box.ts is killed, the container dies with it', {
     return {
       expected,
       actual: `${run.left.length === 1 ? 'one was' : `${run.left.length} were`} still there 5 seconds later`,
-      evidence: [...run.left.map(shown), ...run.trace.filter(({ call }) => call === 'prctl').map(showCall)],
+      evidence: [...run.left.map(shown), ...showCalls(run.trace.filter(({ call }) => call === 'prctl'))],
       at: birth(run),
     };
   },

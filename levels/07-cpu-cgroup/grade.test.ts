@@ -11,7 +11,7 @@ import {
 } from '#grading/cgroups';
 import { isBetween } from '#grading/cpu-time';
 import { exactWeight } from '#grading/cpu-weight';
-import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
+import { findCall, showCalls, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/07-cpu-cgroup';
 import type { ProcessFacts } from '#grading/processes';
 import { choices } from '#grading/random';
@@ -216,7 +216,7 @@ check('07.3', 'the container sees its own cgroup as the root', {
       evidence: [
         `the command's namespace: ${command.namespaces['cgroup']}`,
         ...(runtime === null ? [] : [`that of box.ts: ${runtime.namespaces['cgroup']}`]),
-        ...run.trace.filter(({ args }) => args.some((argument) => argument.includes('CLONE_NEWCGROUP'))).map(showCall),
+        ...showCalls(run.trace.filter(({ args }) => args.some((argument) => argument.includes('CLONE_NEWCGROUP')))),
       ],
       at: findCall(run, ['unshare', 'clone'], ({ args }) => args.some((word) => word.includes('CLONE_NEWCGROUP'))),
     };

@@ -1,7 +1,7 @@
 // What must be true of level 09.
 import { grade } from '#grading';
 import { cgroupPathOf, type ControllerName } from '#grading/cgroups';
-import { type Finding, findCall, showCall, showEnd, showStderr } from '#grading/finding';
+import { type Finding, findCall, showCalls, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/09-user-drop';
 import { choices } from '#grading/random';
 import type { Run, Snapshot } from '#grading/run';
@@ -247,7 +247,7 @@ check('09.6', 'it still ends with the runtime', {
       actual: `${run.left.length} went on`,
       evidence: [
         ...run.left.map(({ innerPid, argv }) => `process ${innerPid}: ${argv.join(' ').slice(0, 50)}`),
-        ...run.trace.filter(({ call }) => call === 'prctl' || call === 'setuid').map(showCall),
+        ...showCalls(run.trace.filter(({ call }) => call === 'prctl' || call === 'setuid')),
       ],
       at: findCall(run, 'prctl') ?? findCall(run, 'setuid'),
     };
@@ -256,5 +256,5 @@ check('09.6', 'it still ends with the runtime', {
 
 /** The calls that are about this level. */
 function calls(run: Run): string[] {
-  return run.trace.filter(({ call }) => ['setuid', 'setgid', 'setgroups'].includes(call)).map(showCall);
+  return showCalls(run.trace.filter(({ call }) => ['setuid', 'setgid', 'setgroups'].includes(call)));
 }

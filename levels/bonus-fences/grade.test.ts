@@ -1,7 +1,7 @@
 // What must be true of the bonus level about fences.
 import fs from 'node:fs';
 import { grade } from '#grading';
-import { findCall, showCall, showEnd, showStderr } from '#grading/finding';
+import { findCall, showCalls, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/bonus-fences';
 import { type CapabilitySet, type Mount, type ProcessFacts } from '#grading/processes';
 import { choices } from '#grading/random';
@@ -248,7 +248,7 @@ check('fences.5', 'nobody gets a user namespace, and new threads are still made'
       return {
         expected,
         actual: `made by: ${open.join(', ')}`,
-        evidence: rules.filter(({ args }) => args.length > 3).map(showCall),
+        evidence: showCalls(rules.filter(({ args }) => args.length > 3)),
         at: rules.find(({ args }) => args.length > 3) ?? findCall(run, 'seccomp_init'),
       };
     }
@@ -418,5 +418,5 @@ function calls(run: Run, names: readonly string[], operations = ['PR_CAPBSET_DRO
   const first = lines.filter(
     (line, index) => lines.findIndex(({ call, args }) => call === line.call && args[0] === line.args[0]) === index,
   );
-  return first.map(showCall);
+  return showCalls(first);
 }

@@ -1,7 +1,7 @@
 // What must be true of the bonus level about images in layers.
 import { grade } from '#grading';
 import { type ExampleImage, exampleImages, MANY, up } from '#grading/example-images';
-import { type Finding, findCall, showCall, showEnd } from '#grading/finding';
+import { type Finding, findCall, showCalls, showEnd } from '#grading/finding';
 import { optionOf } from '#grading/inside';
 import { misconceptions } from '#grading/misconceptions/bonus-images';
 import { ownArchitecture } from '#grading/oci-image';
@@ -357,7 +357,7 @@ check('images.9', "it runs in the image's WorkingDir, as the image's User", {
         return {
           expected,
           actual: `uid ${command.uids[0]}, gid ${command.gids[0]}, groups ${command.groups.join(', ') || 'none'}`,
-          evidence: one.trace.filter(({ call }) => /^set[ug]id$|^setgroups$/.test(call)).map(showCall),
+          evidence: showCalls(one.trace.filter(({ call }) => /^set[ug]id$|^setgroups$/.test(call))),
           at: findCall(one, 'setuid'),
           seenIn: one,
         };

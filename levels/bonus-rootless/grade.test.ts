@@ -1,6 +1,6 @@
 // What must be true of the bonus level about containers without root.
 import { grade } from '#grading';
-import { type Finding, findCall, showCall, showEnd, showStderr } from '#grading/finding';
+import { type Finding, findCall, showCalls, showEnd, showStderr } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/bonus-rootless';
 import { choices } from '#grading/random';
 import type { Run } from '#grading/run';
@@ -101,7 +101,7 @@ function neverRan(run: Run, expected: string): Finding {
   return {
     expected,
     actual: `the command never ran: ${showEnd(run)}`,
-    evidence: run.trace.filter(({ call, phase }) => call === 'clone' && phase === 'done').map(showCall),
+    evidence: showCalls(run.trace.filter(({ call, phase }) => call === 'clone' && phase === 'done')),
     at: failed,
   };
 }
@@ -204,9 +204,11 @@ check('rootless.3', "its devices are the host's own nodes, each shown at its pla
       return {
         expected: `/dev/${name}, the character device ${numbers}`,
         actual: file === undefined ? 'it is not there' : `it is a ${file.type.replace('-', ' ')}`,
-        evidence: run.trace
-          .filter(({ call, args }) => ['mknod', 'mount'].includes(call) && args.join().includes(`/dev/${name}"`))
-          .map(showCall),
+        evidence: showCalls(
+          run.trace.filter(
+            ({ call, args }) => ['mknod', 'mount'].includes(call) && args.join().includes(`/dev/${name}"`),
+          ),
+        ),
         at: findCall(run, ['mknod', 'mount'], ({ args }) => args.join().includes(`/dev/${name}"`)),
       };
     }
@@ -354,7 +356,7 @@ check('rootless.7', '--user is one of the mapped ids, and no group of the starte
       return {
         expected: `${expected}, without capabilities`,
         actual: `they are ${command.uids[0]} and ${command.gids[0]}, capabilities ${command.capabilities.toString(16)}`,
-        evidence: [...evidence, ...run.trace.filter(({ call }) => changes.includes(call)).map(showCall)],
+        evidence: [...evidence, ...showCalls(run.trace.filter(({ call }) => changes.includes(call)))],
         at: findCall(run, changes),
       };
     }
@@ -366,7 +368,7 @@ check('rootless.7', '--user is one of the mapped ids, and no group of the starte
         actual: `the command ${one === run ? '' : 'of root '}is in ${kept.join(', ')}`,
         evidence: [
           `/proc/${one.during!.commands[0]!.innerPid}/status, from outside: Groups: ${kept.join(' ')}`,
-          ...one.trace.filter(({ call }) => changes.includes(call)).map(showCall),
+          ...showCalls(one.trace.filter(({ call }) => changes.includes(call))),
         ],
         at: findCall(one, 'setgroups') ?? findCall(one, ['setgid', 'setuid']),
       };

@@ -6,6 +6,7 @@ import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import { report, wordsOf } from '../../workshop/grading/report.ts';
 import type { CheckResult, GradeResult } from '../../workshop/grading/result.ts';
 import { findLevel } from '../../workshop/levels.ts';
+import { workshopRoot } from '../../workshop/paths.ts';
 import { isSteady, type Mistake } from './mistakes.ts';
 
 /**
@@ -51,8 +52,9 @@ function inOneOrder(evidence: string[]): string[] {
 
 function withoutChance(text: string): string {
   return text
+    .replaceAll(workshopRoot, 'WORKSHOP')
     .replaceAll(/boxwright-mistake-\w{6}/g, 'boxwright-mistake-ID')
-    .replaceAll(/\bbox-[A-Za-z0-9]{6}\b/g, 'box-ID')
+    .replaceAll(/\b(box|upper|work|container)-[A-Za-z0-9]{6}\b/g, '$1-ID')
     .replaceAll(/\bhost-[0-9a-f]{6}\b/g, 'host-ID')
     .replaceAll(/\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, 'MAC')
     .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'UUID')
@@ -61,7 +63,7 @@ function withoutChance(text: string): string {
     .replaceAll(/\b(process|pid|PID|user|thread)( |=)\d{2,}/g, '$1$2N')
     .replaceAll(/\/proc\/\d+/g, '/proc/N')
     .replaceAll(/\b((?:fork|clone)\(.*\) = )\d+/g, '$1N')
-    .replaceAll(/\bwaitpid\(\d+/g, 'waitpid(N')
+    .replaceAll(/\bwaitpid\(\d{2,}/g, 'waitpid(N')
     .replaceAll(/\b\d+ (ms|s|seconds|milliseconds)\b/g, 'N $1')
-    .replaceAll(/\b\d{5,}\b/g, 'N');
+    .replaceAll(/\b[1-9]\d{4,}\b/g, 'N');
 }

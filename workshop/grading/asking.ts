@@ -42,15 +42,15 @@ export function asking({ graded, runs, superseded }: Plan): (check: PlannedCheck
     if (finding === undefined) return { id, title, status: 'passed' };
     const shownIn = finding.seenIn ?? run;
     const script = typeof spec.shownBy === 'function' ? spec.shownBy(shownIn) : spec.shownBy;
-    const words = shownIn === run ? (spec.reproduce ?? run.scenario.reproduce) : shownIn.scenario.reproduce;
+    const asked = shownIn === run ? spec.reproduce : undefined;
+    const words = finding.reproduce ?? asked ?? shownIn.scenario.reproduce;
     const typed = shownIn.scenario.words === undefined ? `run ${words}` : words;
     return {
       id,
       title,
       status: 'failed',
-      ...diagnose(id, shownIn, finding, misconceptions, spec.why),
+      ...diagnose(id, shownIn, finding, misconceptions, spec),
       tried: typed,
-      read: spec.man,
       reproduce: `npm run box -- ${spoken(graded)} ${script === undefined ? typed : `host '${script}'`}`,
       next: `npm run hint ${spoken(level)} ${id}`,
     };

@@ -44,15 +44,15 @@ const lastly: readonly Misconception[] = [
 /**
  * Explains a finding: the parts of a check's result that a failure adds.
  *
- * @param checkWhy what the check itself says, for a failure that no known misconception explains
+ * @param check what the check itself says, for a failure that no known misconception explains
  */
 export function diagnose(
   id: string,
   run: Run,
   finding: Finding,
   misconceptions: readonly Misconception[],
-  checkWhy: string,
-): Pick<CheckResult, 'mistake' | 'expected' | 'actual' | 'why' | 'at' | 'evidence'> {
+  check: { why: string; man: string },
+): Pick<CheckResult, 'mistake' | 'expected' | 'actual' | 'why' | 'at' | 'evidence' | 'read'> {
   const candidates = [...anywhere, ...misconceptions.filter(({ checks }) => checks.includes(id)), ...lastly];
   let mistake: Misconception | null = null;
   let shown: TraceLine | boolean | undefined;
@@ -66,9 +66,10 @@ export function diagnose(
     mistake: mistake?.slug ?? null,
     expected: finding.expected,
     actual: finding.actual,
-    why: mistake?.why ?? checkWhy,
+    why: mistake?.why ?? check.why,
     at: place(run, finding, mistake, shown),
-    evidence: [...(finding.evidence ?? []), ...unexpectedEnd(run)],
+    read: mistake?.man ?? check.man,
+    evidence: [...new Set([...(finding.evidence ?? []), ...unexpectedEnd(run, finding)])],
   };
 }
 
@@ -90,10 +91,11 @@ function place(
   return locationInStack(run) ?? (run.exitCode === 0 ? null : lastPlace(run));
 }
 
-/** What the program said for itself, where it failed rather than the command. */
-function unexpectedEnd(run: Run): string[] {
+/** How the program ended and what it said for itself, where it failed rather than the command; as far as it is news. */
+function unexpectedEnd(run: Run, { actual }: Finding): string[] {
   const complained = run.stderr.trim() !== '' && (run.exitCode !== 0 || run.timedOut);
-  return complained ? [`box.ts: ${showEnd(run)}`, ...showStderr(run)] : [];
+  const end = showEnd(run);
+  return complained ? [...(actual.endsWith(end) ? [] : [`box.ts: ${end}`]), ...showStderr(run)] : [];
 }
 
 /** Where nothing better is known: the last system call's place. */

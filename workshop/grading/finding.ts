@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { brief } from '../../linux/argument.ts';
 import type { TraceLine } from '../../linux/trace.ts';
 import type { Run } from './run.ts';
 import type { Location } from './result.ts';
@@ -15,6 +16,8 @@ export type Finding = {
   evidence?: string[];
   /** The place in box.ts, where the finding knows it. */
   at?: TraceLine | undefined;
+  /** What a student types after `run` to see it, where that is not what the check says. */
+  reproduce?: string;
   /** The run that shows it, where it is not the check's own: the report is about that one then. */
   seenIn?: Run;
 };
@@ -27,6 +30,8 @@ export type Misconception = {
   checks: readonly string[];
   /** What is really so, in a student's words, without the code. */
   why: string;
+  /** The manual page to read, where that of the check is about something else: `umask(2)`. */
+  man?: string;
   /** Words of the line in box.ts that it is about, where no system call leads there; of several, the first that is found. */
   line?: RegExp | readonly RegExp[];
   /** Whether the evidence shows it. A line of the trace says in addition where. */
@@ -50,10 +55,29 @@ export function inChild(line: TraceLine): boolean {
 
 /** A traced call as strace would print it, with its place: `chroot("/x") = 0   box.ts:12`. */
 export function showCall(line: TraceLine): string {
-  const outcome = line.phase === 'begins' ? '' : ` = ${line.errno === null ? line.result : `-1 ${line.errno}`}`;
+  const outcome = line.phase === 'begins' ? '' : ` = ${line.errno === null ? showResult(line) : `-1 ${line.errno}`}`;
   const place = locationOf(line);
   const where = place === null ? '' : `   ${place.file.split('/').at(-1)}:${place.line}`;
-  return `${line.call}(${line.args.join(', ')})${outcome}${where}`;
+  return `${line.call}(${line.args.map(brief).join(', ')})${outcome}${where}`;
+}
+
+/** Traced calls, in the order in which they ended. One that began is not told once more where its end is known. */
+export function showCalls(lines: readonly TraceLine[]): string[] {
+  const endOf = ({ process, call, args }: TraceLine, after: number): boolean =>
+    lines.some(
+      (other, index) =>
+        index > after && other.process === process && other.call === call && sameWords(other.args, args),
+    );
+  return lines.filter((line, index) => line.phase === 'done' || !endOf(line, index)).map(showCall);
+}
+
+function sameWords(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((word, index) => word === other[index]);
+}
+
+/** A umask is a set of permission bits, and nobody reads those in decimal. */
+function showResult({ call, result }: TraceLine): string {
+  return call === 'umask' && result !== null ? `0${result.toString(8)}` : String(result);
 }
 
 /** The place that a traced call came from. */
@@ -85,11 +109,30 @@ export function showEnd(run: Run): string {
   return `it ended with status ${run.exitCode}`;
 }
 
-/** The last lines that the program wrote to stderr, as evidence. */
+/** Characters of a line of stderr that are shown. */
+const LINE = 400;
+/** Of a stack, the calls in box.ts that are shown; the report names the first one's line anyway. */
+const FRAMES = 2;
+
+/** The first lines that the program wrote to stderr, as evidence. Of a stack only what is in box.ts. */
 export function showStderr(run: Run, lines = 6): string[] {
-  return run.stderr
+  const written = run.stderr
     .split('\n')
-    .filter((line) => line.trim() !== '')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const own = pathToFileURL(run.file).href;
+  let frames = 0;
+  const shown = written.flatMap((line) => {
+    if (!/^at .*:\d+:\d+\)?$/.test(line)) {
+      frames = 0;
+      return line.length > LINE ? `${line.slice(0, LINE)} …` : line;
+    }
+    const place = /:(\d+):\d+\)?$/.exec(line)!;
+    if (!line.includes(`${own}:`) || ++frames > FRAMES) return [];
+    const caller = /^at (?:async )?([\w.]+) \(/.exec(line)?.[1];
+    return `at ${caller === undefined ? '' : `${caller}, `}${path.basename(run.file)}:${place[1]}`;
+  });
+  return shown
     .slice(0, lines)
-    .map((line) => `stderr: ${line.trim().replaceAll(/file:\/\/\S*\/(levels|solutions)\//g, '$1/')}`);
+    .map((line) => `stderr: ${line.replaceAll(/file:\/\/\S*\/(levels|solutions)\//g, '$1/')}`);
 }

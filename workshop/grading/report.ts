@@ -132,9 +132,21 @@ function hang(head: string, text: string, width: number, style = (word: string):
 }
 
 function wrap(text: string, width: number): string[] {
-  return wrapAnsi(text, width, { hard: true })
+  const words = text.split(' ').map((word) => (visible(word) > width ? `\n${pieces(word, width).join('\n')}` : word));
+  return wrapAnsi(words.join(' '), width, { hard: true })
+    .trimStart()
     .split('\n')
     .map((line) => line.trimEnd());
+}
+
+/** A word that is too long for a line, in lines: it ends before a comma, if there is one, or behind a bar or a slash. */
+function pieces(word: string, width: number): string[] {
+  if (visible(word) <= width) return [word];
+  const line = word.slice(0, width);
+  // Behind a comma it would look as if there was a space, which is a mistake of its own in the data of a mount.
+  const ends = [line.lastIndexOf(','), line.lastIndexOf('|') + 1, line.lastIndexOf('/') + 1];
+  const end = ends.find((place) => place > width / 3) ?? width;
+  return [word.slice(0, end), ...pieces(word.slice(end), width)];
 }
 
 function visible(text: string): number {

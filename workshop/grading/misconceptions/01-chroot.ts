@@ -11,6 +11,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'folder-taken-for-granted',
     checks: ['01.1'],
+    man: 'mkdir(2)',
     line: /\bmkdtemp(Sync)?\(|\bmkdir(Sync)?\(/,
     why: 'On a new machine the folder of containers is not there yet, nor is one that somebody names with --container-dir. mkdtemp makes one directory, not those above it: they have to be made first, which is no error where they exist.',
     shows: (_run, finding) => finding.expected.includes('not there yet'),
@@ -25,6 +26,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'modes-lost-to-the-umask',
     checks: ['01.2'],
+    man: 'umask(2)',
     line: /\bextract\(|['"`]tar['"`],/,
     why: 'A new file gets the mode that was asked for, less the bits of the umask, which usually takes the right to write from everybody but the owner. Whoever unpacks an image must set the modes again afterwards, or /tmp is for root alone.',
     shows: (_run, finding) => /\/tmp with the mode/.test(finding.expected),
@@ -32,6 +34,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'device-nodes-unpacked',
     checks: ['01.2'],
+    man: 'mknod(2)',
     line: /\bextract\(|['"`]tar['"`],/,
     why: 'Whatever unpacks as root makes the device nodes of the archive, too. A node is a door to a device of the host, and who made the archive chose which one. Leave them out: the runtime makes the few that a container needs.',
     shows: (run) => run.containers.some(({ type }) => type.endsWith('device')),

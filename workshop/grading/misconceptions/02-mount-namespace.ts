@@ -58,18 +58,21 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'private-is-for-mount-points',
     checks: ['02.1'],
+    man: 'mount(2)',
     why: 'Private or shared is a property of a mount, and not of a directory. Your new root is only a directory of the mount that it lies on, so the kernel refuses. Begin at `/`, which is a mount, and take along all below it.',
     shows: (run) => findCall(run, 'mount', (line) => cutsTie(line) && line.errno === 'EINVAL'),
   },
   {
     slug: 'link-arguments-swapped',
     checks: ['02.1'],
+    man: 'symlink(2)',
     why: "The arguments are the wrong way round: the first one is what the link says, and the second is where the link stands, as with ln -s. So the program tried to make a link in the host's /proc.",
     shows: (run) => /symlink '[^']*' -> '\/proc\//.test(run.stderr),
   },
   {
     slug: 'dev-of-the-host',
     checks: ['02.1', '02.3'],
+    man: 'mount(2)',
     why: "This is the host's /dev, shown at a second place: with its disks, its terminals, and everything else. Whatever the container does there it does to the host. A container gets an empty /dev of its own, with the few nodes that programs need.",
     shows: (run) =>
       findCall(run, 'mount', ({ args }) => args[2] === '"devtmpfs"' || /^"\/dev\/?"$/.test(args[0] ?? '')),
@@ -77,6 +80,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'mount-point-missing',
     checks: ['02.1'],
+    man: 'mount(2)',
     why: 'A filesystem is mounted on a directory that is there. A new tmpfs is empty, so a directory in it has to be made first.',
     shows: (run) => findCall(run, 'mount', ({ errno }) => errno === 'ENOENT'),
   },
@@ -158,6 +162,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'hidden-by-a-later-mount',
     checks: ['02.3', '02.4', '02.5'],
+    man: 'mount(2)',
     why: 'What you made is there, but below: a filesystem that is mounted on a directory hides what was in it. Mount first, then fill what you mounted.',
     shows: (run) => tooLate(run, (line) => attaches(line) && line.args[1]?.endsWith('/dev"') === true, inDev),
   },
@@ -203,12 +208,14 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'umask-not-put-back',
     checks: ['02.3'],
+    man: 'umask(2)',
     why: 'The umask belongs to the process, and stays when its program is replaced. What was set for the devices holds for the command, too: whatever it makes from now on, everybody may write to. umask returns the old value, so that it can be put back.',
     shows: (_run, finding) => finding.expected.includes('the umask with which'),
   },
   {
     slug: 'umask-takes-bits-away',
     checks: ['02.3'],
+    man: 'umask(2)',
     why: 'You asked for 0666 and got less: each process has a umask, and the bits in it are taken from the mode of every file that it makes. With the usual 022 only root may write to the device.',
     shows: (run) => madeDevice(run, ({ mode }, asked) => asked.endsWith('666') && mode !== 0o666),
   },
@@ -239,6 +246,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'devices-on-nodev',
     checks: ['02.3'],
+    man: 'mount(2)',
     why: 'MS_NODEV says that device nodes on this filesystem do nothing. For nearly every mount of a container this is right, but not for its /dev.',
     shows: (run) => mountOn(run, '/dev', ({ args }) => args[3]?.includes('MS_NODEV') === true),
   },

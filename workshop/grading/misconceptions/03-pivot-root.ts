@@ -40,6 +40,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'chroot-before-pivot-root',
     checks: ['03.1', '03.2'],
+    man: 'pivot_root(2)',
     why: "After chroot the process's / is the new root already, so pivot_root is asked to exchange a mount with itself. pivot_root takes the place of chroot: it wants to see both trees.",
     shows: (run) => {
       const pivot = refused(run, 'EBUSY', 'EINVAL', 'ENOENT');
@@ -51,18 +52,21 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'put-old-is-the-root',
     checks: ['03.1'],
+    man: 'pivot_root(2)',
     why: 'put_old is the directory that the old root is moved to, and not the old root itself. It must lie in the new root, for soon nothing else will be there.',
     shows: (run) => findCall(run, 'pivot_root', ({ args, errno }) => errno !== null && pathIn(args[1]) === '/'),
   },
   {
     slug: 'put-old-missing',
     checks: ['03.1'],
+    man: 'pivot_root(2)',
     why: 'pivot_root makes no directory. The one that the old root is to be moved to must be there before the call.',
     shows: (run) => refused(run, 'ENOENT'),
   },
   {
     slug: 'put-old-outside',
     checks: ['03.1'],
+    man: 'pivot_root(2)',
     why: 'The old root is to be found below the new one afterwards, so put_old has to lie in it. A directory beside it, or elsewhere on the host, would be out of the tree.',
     shows: (run) =>
       findCall(run, 'pivot_root', ({ args, errno }) => {
@@ -73,6 +77,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'private-elsewhere',
     checks: ['03.1'],
+    man: 'mount_namespaces(7)',
     why: 'Not only the new root must be private, but also the mount that it lies on: pivot_root refuses if either is shared. Begin at `/`, and take along all below it.',
     shows: (run) =>
       refusedAsShared(run) !== undefined && !run.trace.some((line) => cutsTie(line) && line.args[1] === '"/"')
@@ -82,6 +87,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'private-not-recursive',
     checks: ['03.1'],
+    man: 'mount_namespaces(7)',
     why: 'pivot_root refuses a new root that is mounted on a shared mount: the exchange would be passed on to the host. MS_PRIVATE without MS_REC was for `/` alone. The mount that the containers lie on is still shared.',
     shows: (run) =>
       refusedAsShared(run) === undefined
@@ -91,6 +97,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'root-still-shared',
     checks: ['03.1'],
+    man: 'mount_namespaces(7)',
     why: 'pivot_root refuses to exchange shared mounts, or the host would get the exchange, too. The mounts of the new namespace are shared copies until they are made private, all of them, as in level 02.',
     shows: (run) =>
       refusedAsShared(run) !== undefined && !run.trace.some(cutsTie)
@@ -101,24 +108,28 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'new-root-is-no-mount-point',
     checks: ['03.1'],
+    man: 'pivot_root(2)',
     why: 'pivot_root exchanges two mounts, and the new root is only a directory of the mount that it lies on. Bound to itself, it is a mount of its own. (The kernel says EINVAL, or EBUSY where the directory lies on the mount that is the root now.)',
     shows: (run) => refused(run, 'EINVAL', 'EBUSY'),
   },
   {
     slug: 'old-root-is-busy',
     checks: ['03.1'],
+    man: 'umount2(2)',
     why: 'Your program was started from the old root and still uses files there, and other mounts lie below it. A plain umount refuses as long as anything is in use. MNT_DETACH takes the tree out now and lets it go when nobody uses it any more.',
     shows: (run) => findCall(run, ['umount', 'umount2'], ({ errno }) => errno === 'EBUSY'),
   },
   {
     slug: 'path-of-before',
     checks: ['03.1'],
+    man: 'pivot_root(2)',
     why: 'The path begins with what the directory was called on the host. After pivot_root, / is the new root, and everything in it has a shorter name.',
     shows: (run) => findCall(run, ['umount', 'umount2'], ({ errno }) => errno === 'ENOENT' || errno === 'EINVAL'),
   },
   {
     slug: 'directory-is-busy',
     checks: ['03.1'],
+    man: 'umount2(2)',
     why: 'Something is still mounted on that directory: the whole host. It can be removed only after the old root is detached. Never delete it recursively: those are the files of the host.',
     shows: (run) => /EBUSY[^\n]*\b(rmdir|rm)\b/.test(run.stderr),
   },

@@ -38,6 +38,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'flags-joined-wrongly',
     checks: ['06.1', '06.3'],
+    man: 'clone(2)',
     line: new RegExp(`${wrongJoint.source}|${sum.source}`),
     why: 'Flags are bits of one number, and | puts them together. && and || choose one of two values and drop the other. + is right only as long as no flag is in there twice: CLONE_NEWPID + CLONE_NEWPID is the number of CLONE_NEWNET.',
     shows(run) {
@@ -52,6 +53,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'clone-without-sigchld',
     checks: ['06.1'],
+    man: 'clone(2)',
     why: 'SIGCHLD in the flags is how the kernel is to tell the parent of the end of its child. fork has it built in, clone has not. A child without it is no child that waitpid waits for: ECHILD, and box.ts ends while the container is only beginning.',
     shows: (run) =>
       findCall(run, 'waitpid', ({ errno }) => errno === 'ECHILD') &&
@@ -70,6 +72,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'prctl-arguments-swapped',
     checks: ['06.1'],
+    man: 'prctl(2)',
     why: 'prctl takes first what is to be set, and then the value: PR_SET_PDEATHSIG, and the signal. Both are only numbers, so nobody notices before the kernel does: EINVAL.',
     shows: (run) => findCall(run, 'prctl', ({ errno }) => errno === 'EINVAL'),
   },
@@ -85,6 +88,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'clone-taken-for-fork',
     checks: ['06.1'],
+    man: 'clone(2)',
     why: 'clone does not return twice, as fork does. The child runs the function that clone was given, and nothing that stands below. Where the function comes back, or waits for something asynchronous, the child ends there.',
     shows: (run) =>
       executed(run) === undefined &&
@@ -110,6 +114,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'function-called-in-the-parent',
     checks: ['06.1'],
+    man: 'clone(2)',
     line: /\bclone\(/,
     why: 'clone was to be given a function, and was given a call. JavaScript makes the call first, in box.ts itself: it went through all the steps in the namespaces of the host and became the command before there was any clone.',
     shows: (run) =>
@@ -156,6 +161,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'sys-of-another-network',
     checks: ['06.3'],
+    man: 'network_namespaces(7)',
     why: 'Which network a sysfs shows is settled when it is mounted, as with proc and processes. It was mounted while the process was still in the network namespace of the host.',
     shows: (run, finding) =>
       /network interfaces of the host/.test(finding.actual) &&

@@ -168,7 +168,8 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'no-swap-is-no-number',
     checks: ['08.2'],
-    line: /if \(.*(swap|total)/i,
+    // A condition that compares nothing asks for more than 0.
+    line: [/if \([^()=<>!]*(swap|total)[^()=<>!]*\)/i, /if \(.*(swap|total)/i],
     why: 'Where memory and swap together are as much as memory alone, there is to be no swap: 0 bytes. This is a limit, and the strictest. Whoever tests for it with if (…) takes 0 for "not given", and the container gets all the swap of the host.',
     shows: (_run, finding) => finding.expected.startsWith('0 bytes'),
   },

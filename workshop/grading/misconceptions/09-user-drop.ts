@@ -51,6 +51,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'dropped-too-early',
     checks: ['09.1', '09.4'],
+    man: 'capabilities(7)',
     why: 'Mounting, making devices, entering the root and joining a cgroup need root. Where the privileges are given up before that, one of these steps answers that it is not permitted.',
     shows: (run) =>
       afterSetuid(run, needRoot) === undefined
@@ -60,6 +61,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'only-the-effective-id',
     checks: ['09.1'],
+    man: 'credentials(7)',
     line: /seteuid|setreuid|setresuid|setfsuid/,
     why: 'The effective id says who a process acts as now. The real and the saved one say who it may become again: as long as one of them is 0, a single call brings root back.',
     shows: (run) => new Set(run.during?.commands[0]?.uids).size > 1,
