@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { type Measured, measure, median, type Subject } from '../bench/measure.ts';
 import { fillCompileCache } from '../grading/compile-cache.ts';
@@ -20,7 +21,8 @@ const help = `Usage: npm run bench -- [options]
 
 Measures how long a check and a run of box.ts take, with the reference
 solutions, and compares each with a peer that is measured in turns with it;
-and how long one submission of a class takes, beside a check of the same.
+how long it takes from a save to the verdict of watch, and one submission of a
+class, beside a check of the same.
 Then it makes thousands of children, none of which may crash or hang.
 
   --quick   few repeats, and hundreds of children: about a minute
@@ -36,6 +38,9 @@ const boxTargets: Readonly<Record<string, number>> = { '00': 2, '01': 2 };
 const boxTarget = 2.3;
 const checkTargets: Readonly<Record<string, number>> = { '01': 2.2 };
 const checkTarget = 2.5;
+
+/** Who watches has a grader that is loaded: a save is answered sooner than a check. */
+const watchTarget = 1;
 
 /** A class is graded with a grader that is warm, on all processors. */
 const gradeTarget = 1.6;
@@ -77,6 +82,7 @@ async function main(argv: string[]): Promise<number> {
   const rows = [
     ...rowsOf(boxes, NODE, boxTargets, boxTarget),
     ...rowsOf(checks, VITEST, checkTargets, checkTarget),
+    await watchRow(folder.path, quick ? 3 : 11, checks, stop.signal),
     await gradeRow(folder.path, quick ? 12 : 48, checks, stop.signal),
   ];
   const perMinute = 60_000 / rows.at(-1)!.median;
@@ -157,8 +163,48 @@ async function checkTimes(folder: string, repeats: number, signal: AbortSignal):
   return measure(subjects, repeats, signal);
 }
 
-/** The level of which a class is graded: one in the middle, of usual length. */
+/** The level of which saves and a class are graded: one in the middle, of usual length. */
 const GRADED = '05';
+
+/** From a save of box.ts to the verdict of watch, in a copy of the workshop; and what a check of the same takes. */
+async function watchRow(
+  folder: string,
+  repeats: number,
+  checks: readonly Measured[],
+  signal: AbortSignal,
+): Promise<Row> {
+  const level = levelNamed(GRADED);
+  const copy = path.join(folder, 'workshop');
+  for (const name of ['levels', 'linux', 'solutions', 'workshop', 'package.json']) {
+    fs.cpSync(path.join(workshopRoot, name), path.join(copy, name), { recursive: true });
+  }
+  fs.symlinkSync(path.join(workshopRoot, 'node_modules'), path.join(copy, 'node_modules'));
+  const file = path.join(copy, 'levels', level.name, 'box.ts');
+  const program = fs.readFileSync(solutionFile(level), 'utf8');
+  const save = (count: number): void => fs.writeFileSync(file, `${program}// saved for the ${count}. time\n`);
+  save(0);
+  const start = path.join(copy, 'workshop', 'cli', 'start.mjs');
+  const child = spawn(process.execPath, [start, 'watch', spoken(level), '--plain'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, BOXWRIGHT_PROGRESS: path.join(folder, 'progress.json') },
+    signal,
+  });
+  const times: number[] = [];
+  let saved = 0;
+  for await (const line of createInterface(child.stdout)) {
+    if (/ FAILED /.test(` ${line}`)) throw new Error(`watch: the solution of ${level.name} is said to fail: ${line}`);
+    if (!line.endsWith('checks passed')) continue;
+    // The first verdict is about what was there before.
+    if (saved > 0) times.push(performance.now() - saved);
+    if (times.length === repeats) break;
+    save(times.length + 1);
+    saved = performance.now();
+  }
+  child.kill('SIGINT');
+  await once(child, 'exit');
+  if (times.length < repeats) throw new Error('watch ended before it was told to');
+  return besideCheck(`watch, save to verdict, ${spoken(level)}`, times, checks, watchTarget);
+}
 
 /**
  * A class, of which everybody hands in the same: the processor time that one of them takes, which is by the clock, for
@@ -182,18 +228,14 @@ async function gradeRow(folder: string, count: number, checks: readonly Measured
     signal,
   )) as [Measured];
   const times = all.map((time) => (time * os.availableParallelism()) / count);
-  const peer = `check, ${spoken(level)}`;
-  const base = median(checks.find(({ name }) => name === peer)!.times);
+  return besideCheck(`grade, each, ${spoken(level)}`, times, checks, gradeTarget);
+}
+
+function besideCheck(name: string, times: readonly number[], checks: readonly Measured[], target: number): Row {
+  const peer = `check, level-${GRADED}`;
   const middle = median(times);
-  return {
-    name: `grade, each, ${spoken(level)}`,
-    median: middle,
-    fastest: Math.min(...times),
-    peer,
-    ratio: middle / base,
-    target: gradeTarget,
-    met: middle / base <= gradeTarget,
-  };
+  const ratio = middle / median(checks.find((check) => check.name === peer)!.times);
+  return { name, median: middle, fastest: Math.min(...times), peer, ratio, target, met: ratio <= target };
 }
 
 const vitest = path.join(workshopRoot, 'node_modules', 'vitest', 'vitest.mjs');
@@ -233,14 +275,17 @@ function rowsOf(
   });
 }
 
+/** Characters of a line for what it is about. */
+const NAME = 34;
+
 function table(rows: readonly Row[]): string {
   const lines = rows.map(({ name, median: middle, fastest, ratio, target, met }) => {
     const times = `${middle.toFixed(1).padStart(9)} ${fastest.toFixed(1).padStart(9)}`;
-    if (ratio === null || target === null) return `${name.padEnd(26)}${times}`;
+    if (ratio === null || target === null) return `${name.padEnd(NAME)}${times}`;
     const verdict = met ? 'met' : 'MISSED';
-    return `${name.padEnd(26)}${times} ${ratio.toFixed(2).padStart(7)} ${target.toFixed(1).padStart(7)}  ${verdict}`;
+    return `${name.padEnd(NAME)}${times} ${ratio.toFixed(2).padStart(7)} ${target.toFixed(1).padStart(7)}  ${verdict}`;
   });
-  return `${'milliseconds'.padEnd(26)}   median   fastest   ratio  target\n${lines.join('\n')}\n`;
+  return `${'milliseconds'.padEnd(NAME)}   median   fastest   ratio  target\n${lines.join('\n')}\n`;
 }
 
 await command(help, main);

@@ -23,11 +23,22 @@ const anywhere: readonly Misconception[] = [
   {
     slug: 'does-not-start',
     checks: [],
-    why: 'Node could not read box.ts as a program, so nothing of it ran. The first lines of stderr name the place.',
+    man: null,
+    why: 'Node could not read box.ts as a program, so nothing of it ran. The first lines of stderr say why.',
     shows: (run) =>
       // What begins with box.ts has been thrown by a program that did start.
       run.trace.length === 0 &&
-      /^(?!box\.ts: ).*(?:SyntaxError|ERR_MODULE_NOT_FOUND|ERR_UNSUPPORTED_TYPESCRIPT)/m.test(run.stderr),
+      /^(?!box\.ts: ).*(?:SyntaxError|ERR_MODULE_NOT_FOUND|ERR_PACKAGE_IMPORT_NOT_DEFINED|ERR_UNKNOWN_BUILTIN_MODULE)/m.test(
+        run.stderr,
+      ),
+  },
+  {
+    slug: 'error-of-javascript',
+    checks: [],
+    man: null,
+    why: 'box.ts broke off with an error of JavaScript; the kernel has no part in it. A word is misspelt, or a value is missing, or is of another kind than it was taken for. stderr says which.',
+    shows: (run) =>
+      run.exitCode !== 0 && /^(?:box\.ts: )?(?:TypeError|ReferenceError|RangeError)(?: \[\w+\])?: /m.test(run.stderr),
   },
 ];
 
@@ -36,6 +47,7 @@ const lastly: readonly Misconception[] = [
   {
     slug: 'never-ends',
     checks: [],
+    man: null,
     why: 'The program was ended: it had done nothing for 10 seconds, or had computed for as long. Something waits for what never comes: look at the last call that began.',
     shows: (run) => (run.timedOut ? (run.trace.at(-1) ?? true) : false),
   },
@@ -68,9 +80,13 @@ export function diagnose(
     actual: finding.actual,
     why: mistake?.why ?? check.why,
     at: place(run, finding, mistake, shown),
-    read: mistake?.man ?? check.man,
+    ...readIn(mistake?.man === undefined ? check.man : mistake.man),
     evidence: [...new Set([...(finding.evidence ?? []), ...unexpectedEnd(run, finding)])],
   };
+}
+
+function readIn(page: string | null): Pick<CheckResult, 'read'> {
+  return page === null ? {} : { read: page };
 }
 
 /** The line in box.ts: of the call that shows the misconception, else the best that is known. */
@@ -86,7 +102,9 @@ function place(
     .map((words) => lineWith(run, words))
     .find((line) => line !== null);
   if (named !== undefined) return named;
-  if (mistake !== null && anywhere.includes(mistake)) return locationInStack(run) ?? lastPlace(run);
+  if (mistake !== null && anywhere.includes(mistake)) {
+    return locationInStack(run) ?? importOf(run) ?? lastPlace(run);
+  }
   if (finding.at !== undefined) return locationOf(finding.at);
   return locationInStack(run) ?? (run.exitCode === 0 ? null : lastPlace(run));
 }
@@ -96,6 +114,12 @@ function unexpectedEnd(run: Run, { actual }: Finding): string[] {
   const complained = run.stderr.trim() !== '' && (run.exitCode !== 0 || run.timedOut);
   const end = showEnd(run);
   return complained ? [...(actual.endsWith(end) ? [] : [`box.ts: ${end}`]), ...showStderr(run)] : [];
+}
+
+/** The line that imports what Node did not find. */
+function importOf(run: Run): CheckResult['at'] {
+  const [, name] = /(?:specifier|package|module:?) ["']?([^\s"']+)/.exec(run.stderr) ?? [];
+  return name === undefined ? null : lineWith(run, new RegExp(`from ['"]${RegExp.escape(name)}['"]`));
 }
 
 /** Where nothing better is known: the last system call's place. */

@@ -30,8 +30,8 @@ export type Misconception = {
   checks: readonly string[];
   /** What is really so, in a student's words, without the code. */
   why: string;
-  /** The manual page to read, where that of the check is about something else: `umask(2)`. */
-  man?: string;
+  /** The manual page to read, where that of the check is about something else: `umask(2)`; null where there is none. */
+  man?: string | null;
   /** Words of the line in box.ts that it is about, where no system call leads there; of several, the first that is found. */
   line?: RegExp | readonly RegExp[];
   /** Whether the evidence shows it. A line of the trace says in addition where. */
@@ -116,23 +116,40 @@ const FRAMES = 2;
 
 /** The first lines that the program wrote to stderr, as evidence. Of a stack only what is in box.ts. */
 export function showStderr(run: Run, lines = 6): string[] {
-  const written = run.stderr
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  const own = pathToFileURL(run.file).href;
+  const own = `${pathToFileURL(run.file).href}:`;
+  const name = path.basename(run.file);
   let frames = 0;
-  const shown = written.flatMap((line) => {
-    if (!/^at .*:\d+:\d+\)?$/.test(line)) {
+  const shown = withoutNode(run.stderr.split('\n'), own, name).flatMap((written) => {
+    const line = written.trim();
+    if (line === '') return [];
+    const place = /^at (?:async )?(?:([\w.]+) \(|.* \()?(.*:\d+):\d+\)?(?: \{)?$/.exec(line);
+    if (place === null) {
       frames = 0;
       return line.length > LINE ? `${line.slice(0, LINE)} …` : line;
     }
-    const place = /:(\d+):\d+\)?$/.exec(line)!;
-    if (!line.includes(`${own}:`) || ++frames > FRAMES) return [];
-    const caller = /^at (?:async )?([\w.]+) \(/.exec(line)?.[1];
-    return `at ${caller === undefined ? '' : `${caller}, `}${path.basename(run.file)}:${place[1]}`;
+    if (!place[2]!.startsWith(own) || ++frames > FRAMES) return [];
+    const caller = place[1] === undefined ? '' : `${place[1]}, `;
+    return `at ${caller}${name}:${place[2]!.slice(own.length)}`;
   });
   return shown
     .slice(0, lines)
     .map((line) => `stderr: ${line.replaceAll(/file:\/\/\S*\/(levels|solutions)\//g, '$1/')}`);
+}
+
+/**
+ * What Node writes of an error that nobody catches begins with a line of Node itself or of box.ts, and ends with the
+ * version of Node. Kept of it are the line of box.ts and the error.
+ */
+function withoutNode(lines: readonly string[], own: string, name: string): string[] {
+  const error = lines.findIndex((line) => /^\w*Error(?: \[\w+\])?: /.test(line));
+  const begin = lines.slice(0, Math.max(error, 0)).findIndex((line) => /^(?:node:|file:).*:\d+$/.test(line));
+  if (begin === -1) return [...lines];
+  const about = lines.slice(begin, error);
+  const place = about.find((line) => line.startsWith(own));
+  const mark = about.findLastIndex((line) => /^\s*\^+\s*$/.test(line));
+  const quoted = place === undefined ? [] : [`${name}:${place.slice(own.length)}: ${(about[mark - 1] ?? '').trim()}`];
+  const rest = lines.slice(error).filter((line) => !/^(?:Node\.js v|  code: '|\}$)/.test(line));
+  // Who imports is our loader, to Node.
+  const told = rest.map((line) => line.replace(/ imported from \S*program-loader\.cts$/, ''));
+  return [...lines.slice(0, begin), ...quoted, ...told];
 }
