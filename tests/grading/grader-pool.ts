@@ -14,7 +14,7 @@ export type GraderPool = AsyncDisposable & {
 
 /** Starts that many graders. */
 export function openGraders(count: number): GraderPool {
-  const open = (): Grader => openGrader({ vitest: false });
+  const open = (): Grader => openGrader();
   const idle = Array.from({ length: count }, open);
   const limit = pLimit(count);
   return {

@@ -49,7 +49,7 @@ const oracles: readonly Oracle[] = [
 
 let grader: Grader;
 beforeAll(() => {
-  grader = openGrader({ vitest: false });
+  grader = openGrader();
 });
 afterAll(() => grader.close());
 

@@ -65,7 +65,7 @@ export function openHereWorker(slot: number): Worker {
       const file = path.join(folder, 'levels', level.name, 'box.ts');
       fs.mkdirSync(path.dirname(file), { recursive: true });
       fs.writeFileSync(file, text);
-      grader ??= openGrader({ vitest: false, ownsTestbeds: true, env });
+      grader ??= openGrader({ ownsTestbeds: true, env });
       const stop = new AbortController();
       try {
         // setTimeout knows no longer time than 24 days.

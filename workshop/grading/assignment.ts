@@ -1,4 +1,4 @@
-// What a grader is at work on. Its threads ask here; each of them was started after it had been set.
+// What a grader is at work on. The modules of its thread ask here.
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 
 export type Assignment = {
@@ -10,13 +10,17 @@ export type Assignment = {
   graders: readonly string[];
   /** The checks that are asked, with those that they need: the level's own, or these ids; all where it is left out. */
   only?: 'own' | readonly string[] | undefined;
-  /** Whether the checks are asked where the evidence is gathered, without vitest. */
-  askedThere: boolean;
   /** What all random choices follow from. */
   seed: string;
 };
 
 const key = 'boxwright assignment';
+const AWAITED = 'awaited';
+
+/** Threads that are started from now on wait for theirs: until it is set, nothing may be chosen by its seed. */
+export function awaitAssignment(): void {
+  setEnvironmentData(key, AWAITED);
+}
 
 export function setAssignment(assignment: Assignment): void {
   setEnvironmentData(key, assignment);
@@ -29,7 +33,13 @@ export function assignment(): Assignment {
   return found;
 }
 
-/** undefined where nothing is being graded: somebody looks at what the modules hold. */
+/**
+ * undefined where nothing is being graded: somebody looks at what the modules hold.
+ *
+ * @throws Error where it is awaited
+ */
 export function assignmentIfAny(): Assignment | undefined {
-  return getEnvironmentData(key) as unknown as Assignment | undefined;
+  const found = getEnvironmentData(key) as unknown as Assignment | typeof AWAITED | undefined;
+  if (found === AWAITED) throw new Error('asked before it is known what is graded');
+  return found;
 }

@@ -1,5 +1,5 @@
 // A grader at work, as a command sees it: in a process of its own, which the command can end at any moment, whatever
-// vitest is doing there. Testbeds that are then left belong to the command: `sweepTestbeds(process.pid)` removes them.
+// is going on there. Testbeds that are then left belong to the command: `sweepTestbeds(process.pid)` removes them.
 // A command with several graders lets each keep its own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -31,24 +31,18 @@ export type Grader = {
 /** The value of `ownerVariable` with which the grader's process answers for its testbeds itself. */
 export const ownsTestbeds = 'grader';
 
-/** The argument with which the grader's process does without vitest. */
-export const withoutVitest = 'without-vitest';
-
 /**
  * Starts the process of a grader, which is loading what it needs from then on.
  *
- * @param options.vitest whether vitest asks the checks, as for a student. Who grades many programs is quicker without
  * @param options.ownsTestbeds `close` then also removes the testbeds that it leaves, and those of no other grader
  * @param options.env joins this process's environment
  */
-export function openGrader(
-  options: { vitest?: boolean; ownsTestbeds?: boolean; env?: Record<string, string> } = {},
-): Grader {
+export function openGrader(options: { ownsTestbeds?: boolean; env?: Record<string, string> } = {}): Grader {
   const script = path.join(import.meta.dirname, 'grader-process.ts');
   // setpriv: the kernel ends it when we die, however that happens.
-  const words = [...process.execArgv, script, ...(options.vitest === false ? [withoutVitest] : [])];
+  const words = [...process.execArgv, script];
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', process.execPath, ...words], {
-    // What vitest has to say is no part of a command's output.
+    // What a grader has to say is no part of a command's output.
     stdio: ['ignore', 2, 2, 'ipc'],
     env: {
       ...process.env,

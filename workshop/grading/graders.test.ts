@@ -1,32 +1,17 @@
-// What vitest runs: the checks of the levels up to the one that is graded, over the evidence that evidence-thread.ts
-// gathers meanwhile.
-import { beforeAll, test } from 'vitest';
+// The checks of the levels up to the one that is graded, as tests of vitest: grading-thread.ts has its runner run them,
+// over the evidence that it has gathered.
+import { test } from '@vitest/runner';
 import { asking, type Answer } from './asking.ts';
-import { askForEvidence } from './evidence.ts';
 import { loadGraders } from './level.ts';
 
-declare module 'vitest' {
+declare module '@vitest/runner' {
   interface TaskMeta {
     answer?: Answer;
   }
 }
 
-/** Milliseconds for all scenarios of a level: each has a limit of its own, this one is for faults of ours. */
-const PATIENCE = 1_200_000;
-
 const plan = await loadGraders();
 const ask = asking(plan);
-
-beforeAll(async () => {
-  const evidence = await askForEvidence();
-  // Both have loaded the same graders with the same seed.
-  if (evidence.runs.length !== plan.runs.length) throw new Error('the evidence is that of another plan');
-  evidence.runs.forEach((run, index) => {
-    const planned = plan.runs[index]!;
-    if (run !== null) planned.run = { scenario: planned.scenario, ...run };
-  });
-  evidence.notes.forEach((noted, index) => Object.assign(plan.notes[index]!, noted));
-}, PATIENCE);
 
 for (const planned of plan.checks) {
   test(`${planned.id} ${planned.title}`, ({ task, skip }) => {

@@ -1,7 +1,7 @@
 // How a grader is written: scenarios, and checks over the evidence of them. Each level's grade.test.ts uses it.
 //
-// Loading the graders only writes down what they ask for. evidence-thread.ts then runs the scenarios, and asking.ts asks
-// the checks: there, or in the thread in which vitest has loaded the graders once more.
+// Loading the graders only writes down what they ask for. gathering.ts then runs the scenarios, and asking.ts asks
+// the checks.
 import { findLevel, type Level } from '../levels.ts';
 import { type Assignment, assignment } from './assignment.ts';
 import { departureOf, isUntrue } from './departures.ts';

@@ -1,16 +1,15 @@
-// Runs a level's grader with vitest, in this process, which is one of its own: see grader.ts.
-import { createHash, randomBytes } from 'node:crypto';
-import fs from 'node:fs';
+// Runs a level's grader in a thread of this process, which is one of its own: see grader.ts.
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import path from 'node:path';
-import type { Reporter, TestCase, TestModule } from 'vitest/node';
+import { Worker } from 'node:worker_threads';
 import { type Level, levelFile, levelsUpTo, solutionFile } from '../levels.ts';
-import { dataDirectory, workshopRoot } from '../paths.ts';
 import { cgroupVersion } from './cgroup-mounts.ts';
 import type { Answer } from './asking.ts';
-import { type Assignment, setAssignment } from './assignment.ts';
+import { type Assignment, awaitAssignment } from './assignment.ts';
 import { departureOf } from './departures.ts';
-import { gatherEvidence } from './evidence.ts';
 import { GraderFault } from './grader.ts';
+import type { GradingEnd } from './grading-thread.ts';
 import { NoTestbed } from './testbed.ts';
 import type { CheckResult, GradeResult, Target } from './result.ts';
 
@@ -32,28 +31,23 @@ export type GraderJob = {
 /**
  * Grades a level.
  *
- * @param options.vitest whether vitest asks the checks. It is the quicker way for many programs to do without: the checks
- *   are asked where their evidence is gathered
  * @throws GraderFault where the grader broke, and nothing can be said of the program
  * @throws NoTestbed where this machine refused a testbed
  */
-export async function runGrader(
-  { level, target, file, seed = randomBytes(4).toString('hex'), only }: GraderJob,
-  options: { vitest: boolean },
-): Promise<GradeResult> {
+export async function runGrader({
+  level,
+  target,
+  file,
+  seed = randomBytes(4).toString('hex'),
+  only,
+}: GraderJob): Promise<GradeResult> {
   const started = performance.now();
   const graders = levelsUpTo(level).map((each) => levelFile(each, 'grade.test.ts'));
-  const askedThere = !options.vitest;
-  setAssignment({ file: file ?? fileOf(level, target), level: level.name, graders, only, askedThere, seed });
-  const broke = (message: string): GraderFault => new GraderFault(`${message} (seed ${seed})`);
-  await using gathering = gatherEvidence();
-  const asked = askedThere ? null : await answersOfVitest();
-  const end = await gathering.end.catch((error: Error) => {
-    throw error instanceof NoTestbed ? error : broke(error.stack ?? error.message);
+  const assignment = { file: file ?? fileOf(level, target), level: level.name, graders, only, seed };
+  const answers = await grading(assignment).catch((error: Error) => {
+    throw error instanceof NoTestbed ? error : new GraderFault(`${error.stack ?? error.message} (seed ${seed})`);
   });
-  if (asked !== null && asked.faults.length > 0) throw broke(asked.faults[0]!.message);
-  const answers = asked?.answers ?? (end as Answer[]);
-  if (answers.length === 0) throw broke('the grader has no checks');
+  if (answers.length === 0) throw new GraderFault(`the grader has no checks (seed ${seed})`);
 
   const checksOf = (earlier: boolean): CheckResult[] =>
     answers.filter((answer) => answer.earlier === earlier).map(({ check }) => check);
@@ -70,44 +64,29 @@ export async function runGrader(
   };
 }
 
-/** Runs vitest, and returns what the checks say; and what broke in them. */
-async function answersOfVitest(): Promise<{ answers: Answer[]; faults: Fault[] }> {
-  const { startVitest } = await import('vitest/node');
-  const modules: TestModule[] = [];
-  const faults: Fault[] = [];
-  const collect: Reporter = {
-    onTestRunEnd(finished, errors) {
-      modules.push(...finished);
-      faults.push(...errors);
-    },
-  };
-  // Not in node_modules, where root's files would be in the way of the owner's next "npm ci". Each checkout has its own:
-  // vitest empties it where another version of its packages has been, also while somebody reads it.
-  const checkout = createHash('sha256').update(workshopRoot).digest('hex').slice(0, 12);
-  const cache = path.join(dataDirectory(), 'cache', 'graders', checkout);
-  const vitest = await startVitest(
-    'test',
-    [],
-    {
-      root: workshopRoot,
-      config: false,
-      cache: false,
-      fsModuleCache: madeFolder(cache),
-      fsModuleCachePath: cache,
-      include: ['workshop/grading/graders.test.ts'],
-      watch: false,
-      pool: 'threads',
-      isolate: false,
-      fileParallelism: false,
-      reporters: [collect],
-    },
-    { cacheDir: cache },
-  );
-  await vitest.close();
-  const tests = modules.flatMap((module) => [...module.children.allTests()]);
-  for (const module of modules) faults.push(...module.errors());
-  faults.push(...tests.flatMap(faultOf));
-  return { answers: tests.flatMap((test) => test.meta().answer ?? []), faults };
+/** The thread of the next grading. */
+let ready: Worker | null = null;
+
+/** Begins to load what every grading needs, for the next one. */
+export function readyThread(): Worker {
+  awaitAssignment();
+  ready ??= new Worker(path.join(import.meta.dirname, 'grading-thread.ts'));
+  return ready;
+}
+
+/** What the checks say. @throws NoTestbed, and an Error where a grader broke */
+async function grading(assignment: Assignment): Promise<Answer[]> {
+  const thread = readyThread();
+  ready = null;
+  const gone = once(thread, 'exit').catch(() => {});
+  thread.postMessage(assignment);
+  const said = await Promise.race([once(thread, 'message') as Promise<[GradingEnd]>, gone]);
+  // Until then it removes testbeds.
+  await gone;
+  if (!Array.isArray(said)) throw new Error('the thread that grades ended without a word');
+  const [end] = said;
+  if ('refused' in end) throw new NoTestbed(end.refused);
+  return end.answers;
 }
 
 /**
@@ -129,30 +108,7 @@ function stillPassing(level: Level, earlier: CheckResult[], own: CheckResult[]):
   return [{ ...failed, id, title: `${levels}: ${failed.id} no longer passes (${failed.title})` }];
 }
 
-/** Makes the folder; false where it cannot be made, which only costs time. */
-function madeFolder(folder: string): boolean {
-  try {
-    fs.mkdirSync(folder, { recursive: true });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Which box.ts is graded where no other file is named. */
 export function fileOf(level: Level, target: Target): string {
   return target === 'solution' ? solutionFile(level) : levelFile(level, 'box.ts');
-}
-
-type Fault = { message: string };
-
-/** Errors of a test other than its check's not holding. */
-function faultOf(test: TestCase): Fault[] {
-  const { state, errors } = test.result();
-  if (state === 'failed') {
-    return (errors ?? [])
-      .filter(({ name }) => name !== 'CheckFailed')
-      .map(({ message, stack }) => ({ message: stack ?? message }));
-  }
-  return test.meta().answer === undefined ? [{ message: `the check "${test.name}" was not run` }] : [];
 }

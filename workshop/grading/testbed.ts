@@ -543,7 +543,7 @@ async function ended(child: ChildProcess): Promise<void> {
 type TestbedRecord = { pid: number; startTime: string; directories: string[] };
 
 function remember(id: string, directories: string[]): void {
-  // vitest opens testbeds in a process of its own; who answers for them is the command that started it.
+  // A grader opens testbeds in a process of its own; who answers for them is the command that started it.
   const owner = Number(process.env[ownerVariable] ?? process.pid);
   const record: TestbedRecord = { pid: owner, startTime: startTimeOf(owner), directories };
   // Another testbed that closes at this moment removes the folder while it is empty.

@@ -44,7 +44,7 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['01.3'],
     line: /\bmount\(/,
     why: 'An unpacked image has a directory /proc, and it is empty. Only a mounted proc has something in it; without it ps, top and many others fail.',
-    shows: (run) => findCall(run, 'mount', ({ args }) => args[2] === '"proc"') === undefined,
+    shows: (run) => run.during !== null && findCall(run, 'mount', ({ args }) => args[2] === '"proc"') === undefined,
   },
   {
     slug: 'mounted-on-the-host',

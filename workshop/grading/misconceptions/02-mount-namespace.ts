@@ -101,7 +101,12 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'unshare-after-fork',
     checks: ['02.1'],
     why: 'A child gets the namespaces that its parent has when it is made. What the parent asks for later is for the parent alone: here box.ts moved, and the command stayed behind on the host.',
-    shows: (run) => tooLate(run, makesNamespace, ({ call, process }) => call === 'fork' && process === '0'),
+    shows: (run) =>
+      tooLate(
+        run,
+        (line) => makesNamespace(line) && line.process === '0',
+        ({ call, process }) => call === 'fork' && process === '0',
+      ),
   },
   {
     slug: 'no-mount-namespace',
