@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { workshopRoot } from '../workshop/paths.ts';
 
 const TURNS = 3;
-const turn = commit() % TURNS;
+const state = commit();
 
 /** The commit that is checked out, as a number; 0 where there is none. */
 function commit(): number {
@@ -14,5 +14,10 @@ function commit(): number {
 /** Those whose turn it is, at least one of three: always the same for one commit. With `BOXWRIGHT_TESTS=all` it is everybody's. */
 export function ofThisTurn<Thing>(all: readonly Thing[]): Thing[] {
   if (process.env['BOXWRIGHT_TESTS'] === 'all') return [...all];
-  return all.filter((_thing, index) => index % TURNS === turn);
+  return all.filter((_thing, index) => index % TURNS === state % TURNS);
+}
+
+/** One of them: always the same for one commit. */
+export function oneOfThisTurn<Thing>(all: readonly Thing[]): Thing {
+  return all[state % all.length]!;
 }

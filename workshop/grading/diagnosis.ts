@@ -105,6 +105,9 @@ function place(
   if (mistake !== null && anywhere.includes(mistake)) {
     return locationInStack(run) ?? importOf(run) ?? lastPlace(run);
   }
+  // Nobody knows why it broke off; where is in its stack.
+  const thrown = run.exitCode === 0 ? null : locationInStack(run);
+  if (mistake === null && thrown !== null) return thrown;
   if (finding.at !== undefined) return locationOf(finding.at);
   return locationInStack(run) ?? (run.exitCode === 0 ? null : lastPlace(run));
 }
