@@ -51,19 +51,25 @@ function inOneOrder(evidence: string[]): string[] {
 }
 
 function withoutChance(text: string): string {
-  return text
-    .replaceAll(workshopRoot, 'WORKSHOP')
-    .replaceAll(/boxwright-mistake-\w{6}/g, 'boxwright-mistake-ID')
-    .replaceAll(/\b(box|upper|work|container)-[A-Za-z0-9]{6}\b/g, '$1-ID')
-    .replaceAll(/\bhost-[0-9a-f]{6}\b/g, 'host-ID')
-    .replaceAll(/\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, 'MAC')
-    .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'UUID')
-    .replaceAll(/\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{8,}\b/g, 'ID')
-    .replaceAll(/\b\d+\.\d+(?!\.)\b/g, 'N')
-    .replaceAll(/\b(process|pid|PID|user|thread)( |=)\d{2,}/g, '$1$2N')
-    .replaceAll(/\/proc\/\d+/g, '/proc/N')
-    .replaceAll(/\b((?:fork|clone)\(.*\) = )\d+/g, '$1N')
-    .replaceAll(/\bwaitpid\(\d{2,}/g, 'waitpid(N')
-    .replaceAll(/\b\d+ (ms|s|seconds|milliseconds)\b/g, 'N $1')
-    .replaceAll(/\b[1-9]\d{4,}\b/g, 'N');
+  return (
+    text
+      .replaceAll(workshopRoot, 'WORKSHOP')
+      .replaceAll(/boxwright-mistake-\w{6}/g, 'boxwright-mistake-ID')
+      .replaceAll(/\b(box|upper|work|container)-[A-Za-z0-9]{6}\b/g, '$1-ID')
+      .replaceAll(/\bhost-[0-9a-f]{6}\b/g, 'host-ID')
+      .replaceAll(/\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, 'MAC')
+      .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'UUID')
+      .replaceAll(/\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{8,}\b/g, 'ID')
+      .replaceAll(/\b\d+\.\d+(?!\.)\b/g, 'N')
+      .replaceAll(/\b(process|pid|PID|user|thread)( |=)\d{2,}/g, '$1$2N')
+      .replaceAll(/\/proc\/\d+/g, '/proc/N')
+      // Devices without a disk are numbered as they come, and how many mounts there are is the machine's own.
+      .replaceAll(/\b0:\d+\b/g, '0:N')
+      .replaceAll(/\b\d+ of its \d+ mounts\b/g, 'N of its N mounts')
+      .replaceAll(/\b\d+ (mounts that|of them are|more$)/g, 'N $1')
+      .replaceAll(/\b((?:fork|clone)\(.*\) = )\d+/g, '$1N')
+      .replaceAll(/\bwaitpid\(\d{2,}/g, 'waitpid(N')
+      .replaceAll(/\b\d+ (ms|s|seconds|milliseconds)\b/g, 'N $1')
+      .replaceAll(/\b[1-9]\d{4,}\b/g, 'N')
+  );
 }
