@@ -14,7 +14,7 @@ import { numberedLevels, solutionFile } from '../levels.ts';
 import { stagingFolder, stagingOf } from './staging.ts';
 import { LevelStopped, type Worker } from './worker.ts';
 
-/** Levels after which the grader's process is replaced: vitest keeps a little of each run. */
+/** Levels after which the grader's process is replaced: it keeps a little of each thread. */
 const LEVELS_OF_A_GRADER = 50;
 
 /**
