@@ -23,7 +23,6 @@ const anywhere: readonly Misconception[] = [
   {
     slug: 'does-not-start',
     checks: [],
-    man: null,
     why: 'Node could not read box.ts as a program, so nothing of it ran. The first lines of stderr say why.',
     shows: (run) =>
       // What begins with box.ts has been thrown by a program that did start.
@@ -35,7 +34,6 @@ const anywhere: readonly Misconception[] = [
   {
     slug: 'error-of-javascript',
     checks: [],
-    man: null,
     why: 'box.ts broke off with an error of JavaScript; the kernel has no part in it. A word is misspelt, or a value is missing, or is of another kind than it was taken for. stderr says which.',
     shows: (run) =>
       run.exitCode !== 0 && /^(?:box\.ts: )?(?:TypeError|ReferenceError|RangeError)(?: \[\w+\])?: /m.test(run.stderr),
@@ -47,7 +45,6 @@ const lastly: readonly Misconception[] = [
   {
     slug: 'never-ends',
     checks: [],
-    man: null,
     why: 'The program was ended: it had done nothing for 10 seconds, or had computed for as long. Something waits for what never comes: look at the last call that began.',
     shows: (run) => (run.timedOut ? (run.trace.at(-1) ?? true) : false),
   },
@@ -80,13 +77,9 @@ export function diagnose(
     actual: finding.actual,
     why: mistake?.why ?? check.why,
     at: place(run, finding, mistake, shown),
-    ...readIn(mistake?.man === undefined ? check.man : mistake.man),
+    read: mistake?.man ?? check.man,
     evidence: [...new Set([...(finding.evidence ?? []), ...unexpectedEnd(run, finding)])],
   };
-}
-
-function readIn(page: string | null): Pick<CheckResult, 'read'> {
-  return page === null ? {} : { read: page };
 }
 
 /** The line in box.ts: of the call that shows the misconception, else the best that is known. */

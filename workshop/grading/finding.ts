@@ -30,8 +30,8 @@ export type Misconception = {
   checks: readonly string[];
   /** What is really so, in a student's words, without the code. */
   why: string;
-  /** The manual page to read, where that of the check is about something else: `umask(2)`; null where there is none. */
-  man?: string | null;
+  /** The manual page to read, where that of the check is about something else: `umask(2)`. */
+  man?: string;
   /** Words of the line in box.ts that it is about, where no system call leads there; of several, the first that is found. */
   line?: RegExp | readonly RegExp[];
   /** Whether the evidence shows it. A line of the trace says in addition where. */
