@@ -35,14 +35,14 @@ export function id(call: string, parameter: string, value: unknown): number {
   return whole(call, parameter, value, 0, 0xffff_fffe);
 }
 
-/** Characters of an argument list's entry that are shown. */
-const SHOWN = 60;
+/** Characters that are shown of an entry of an argument list. */
+const longest = 60;
 
 /** An argument as a trace has it, for a person: the entries of a list (argv, envp) not longer than strace shows them. */
 export function brief(shown: string): string {
   if (!shown.startsWith('[')) return shown;
   return shown.replaceAll(/"((?:[^"\\]|\\.)*)"/g, (entry, characters: string) =>
-    characters.length <= SHOWN ? entry : `"${characters.slice(0, SHOWN).replace(/\\$/, '')}"...`,
+    characters.length <= longest ? entry : `"${characters.slice(0, longest).replace(/\\$/, '')}"...`,
   );
 }
 
