@@ -14,6 +14,7 @@ const all = {
   // Milliseconds; against hanging only. No test depends on the machine's speed.
   testTimeout: 300_000,
   hookTimeout: 300_000,
+  expect: { poll: { timeout: 60_000 } },
 } as const;
 
 export default defineConfig({

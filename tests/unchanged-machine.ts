@@ -4,6 +4,9 @@ import os from 'node:os';
 import { runDirectory } from '../workshop/paths.ts';
 import { cgroupHierarchies } from '../workshop/grading/cgroup-mounts.ts';
 
+/** Things of a kind that are told. */
+const SHOWN = 8;
+
 /** Run by vitest before the suite; what it returns runs after it. @throws Error naming what differs */
 export default function rememberMachine(): () => void {
   const before = machine();
@@ -15,7 +18,10 @@ export default function rememberMachine(): () => void {
       const gone = [...known].filter((thing) => !things.includes(thing));
       if (added.length + gone.length > 0) {
         const shown = (list: string[]): string =>
-          list.map((thing) => thing.replaceAll(/\s+/g, ' ').slice(0, 120)).join('; ');
+          [
+            ...list.slice(0, SHOWN).map((thing) => thing.replaceAll(/\s+/g, ' ').slice(0, 120)),
+            ...(list.length > SHOWN ? [`${list.length - SHOWN} more`] : []),
+          ].join('; ');
         throw new Error(`the tests changed this machine: ${what}: new: ${shown(added)}; gone: ${shown(gone)}`);
       }
     }
