@@ -179,3 +179,9 @@ describe('a grading', () => {
     expect(ended.stderr).toMatch(/^Not kept: your progress cannot be kept: ENOENT.*\n$/);
   });
 });
+
+test('a reader that has read enough is no error', async () => {
+  const command = `npm run --silent progress | head -n 1`;
+  const { stdout, stderr, exitCode } = await execa('bash', ['-o', 'pipefail', '-c', command], { cwd: workshopRoot });
+  expect({ lines: stdout.split('\n').length, stderr, exitCode }).toEqual({ lines: 1, stderr: '', exitCode: 0 });
+});

@@ -32,6 +32,7 @@ export async function command(
   ends: readonly string[] = ['--'],
 ): Promise<void> {
   const argv = process.argv.slice(2);
+  process.stdout.on('error', ignoreClosedPipe);
   try {
     if (asksForHelp(argv, ends)) {
       process.stdout.write(help);
@@ -41,6 +42,11 @@ export async function command(
   } catch (error) {
     process.exitCode = complain(error, help);
   }
+}
+
+/** Whoever reads the output may have read enough (`| head`): the rest of it is for nobody, and the work is done anyway. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 /** Parses options strictly. @throws UsageError naming the word that is not understood */
