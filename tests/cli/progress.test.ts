@@ -180,8 +180,12 @@ describe('a grading', () => {
   });
 });
 
-test('a reader that has read enough is no error', async () => {
-  const command = `npm run --silent progress | head -n 1`;
-  const { stdout, stderr, exitCode } = await execa('bash', ['-o', 'pipefail', '-c', command], { cwd: workshopRoot });
+test.for(['progress', 'watch level-00'])('a reader that has read enough is no error: %s', async (words) => {
+  using folder = openFolder();
+  const { stdout, stderr, exitCode } = await execa(
+    'bash',
+    ['-o', 'pipefail', '-c', `npm run --silent ${words} | head -n 1`],
+    { cwd: workshopRoot, env: { BOXWRIGHT_PROGRESS: path.join(folder.path, 'progress.json') } },
+  );
   expect({ lines: stdout.split('\n').length, stderr, exitCode }).toEqual({ lines: 1, stderr: '', exitCode: 0 });
 });

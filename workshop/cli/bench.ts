@@ -191,17 +191,21 @@ async function watchRow(
   });
   const times: number[] = [];
   let saved = 0;
-  for await (const line of createInterface(child.stdout)) {
-    if (/ FAILED /.test(` ${line}`)) throw new Error(`watch: the solution of ${level.name} is said to fail: ${line}`);
-    if (!line.endsWith('checks passed')) continue;
-    // The first verdict is about what was there before.
-    if (saved > 0) times.push(performance.now() - saved);
-    if (times.length === repeats) break;
-    save(times.length + 1);
-    saved = performance.now();
+  const gone = once(child, 'exit');
+  try {
+    for await (const line of createInterface(child.stdout)) {
+      if (line.startsWith('FAILED ')) throw new Error(`watch: the solution of ${level.name} is said to fail: ${line}`);
+      if (!line.endsWith('checks passed')) continue;
+      // The first verdict is about what was there before.
+      if (saved > 0) times.push(performance.now() - saved);
+      if (times.length === repeats) break;
+      save(times.length + 1);
+      saved = performance.now();
+    }
+  } finally {
+    child.kill('SIGINT');
+    await gone;
   }
-  child.kill('SIGINT');
-  await once(child, 'exit');
   if (times.length < repeats) throw new Error('watch ended before it was told to');
   return besideCheck(`watch, save to verdict, ${spoken(level)}`, times, checks, watchTarget);
 }

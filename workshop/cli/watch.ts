@@ -66,6 +66,8 @@ async function main(argv: string[]): Promise<number> {
     await grade();
   };
 
+  // Nobody reads on.
+  process.stdout.once('error', () => end(exitStatus.passed));
   look(level).catch(fail);
   onKey((key) => {
     if (key === 'q') return end(exitStatus.passed);
