@@ -1,7 +1,7 @@
 // What must be true of the bonus level about containers that go on by themselves.
 import fs from 'node:fs';
 import path from 'node:path';
-import { grade, notes, type PlannedRun } from '#grading';
+import { grade, type PlannedRun } from '#grading';
 import { type Finding, showEnd, showStderr } from '#grading/finding';
 import {
   comesTrue,
@@ -53,7 +53,7 @@ const andBecomes = (last: string): string => `exec sleep ${last}`;
 /** Starts a container by `run -d`. */
 function detached(host: string, script: string, options: readonly string[] = [], behind = andWaits): Detached {
   const last = longTime();
-  const seen = notes<Detached['seen']>({ id: 'none', processes: [], init: undefined, keepers: [] });
+  const seen: Detached['seen'] = { id: 'none', processes: [], init: undefined, keepers: [] };
   return {
     seen,
     scenario: {
@@ -89,17 +89,17 @@ function verb(
 const ps = (host: string, of: Detached, rest: Partial<Scenario> = {}): Scenario => verb(host, () => ['ps'], of, rest);
 
 /** Whether a process of a container lived, at what is worth knowing it. */
-const lived = notes({
+const lived = {
   afterSignal: true,
   afterStop: true,
   afterStopOfStubborn: true,
   afterEarlyRm: false,
   withoutKeeper: false,
   whenUnwritable: false,
-});
+};
 const isLiving = ({ seen }: Detached): boolean => seen.processes.some(lives);
 /** What is found out after some of the commands. */
-const afterwards = notes({
+const afterwards = {
   /** Processes of the container whose PID 1 ended, and the children that it had not waited for. */
   zombies: [] as string[],
   /** What there is of containers after rm: after one of a container that runs, and of one whose box.ts was killed. */
@@ -112,7 +112,7 @@ const afterwards = notes({
   inFolder: '',
   /** In the folder lies a link that says /tmp. Whose? */
   madeOnHost: false,
-});
+};
 
 // ---- a container from its start to its removal --------------------------------------------------------------
 

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { dataDirectory, workshopRoot } from '../../workshop/paths.ts';
 import { check } from '../grading/check.ts';
-import { readMistake, writeProgram } from '../grading/mistakes.ts';
+import { writeProgram } from '../grading/grader-pool.ts';
+import { readMistake } from '../grading/mistakes.ts';
 
 const readme = fs.readFileSync(path.join(workshopRoot, 'README.md'), 'utf8');
 

@@ -1,10 +1,8 @@
 // What anybody mistypes at some time: the report says so, names the line, and speaks of no misconception.
 import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { findLevel, solutionFile } from '../../workshop/levels.ts';
-import { type GraderPool, openGraders } from './grader-pool.ts';
+import { gradeProgram, type GraderPool, openGraders } from './grader-pool.ts';
 
 const level = findLevel('02')!;
 const solution = fs.readFileSync(solutionFile(level), 'utf8');
@@ -28,13 +26,9 @@ const errors: [right: string, wrong: string, slug: string, said: string][] = [
 
 describe('everyday errors', { concurrent: true }, () => {
   test.for(errors)('%s as %s', async ([right, wrong, slug, said], { expect }) => {
-    using folder = fs.mkdtempDisposableSync(path.join(os.tmpdir(), 'boxwright-everyday-'));
-    const file = path.join(folder.path, 'box.ts');
     expect(solution).toContain(right);
     const program = solution.replace(right, wrong);
-    fs.writeFileSync(file, program);
-    const result = await graders.grade({ level, target: 'file', file, only: ['02.1'] });
-    if ('fault' in result) throw new Error(result.fault);
+    const { file, result } = await gradeProgram(graders, level, { name: 'box', program }, { only: ['02.1'] });
     const failed = result.checks.find(({ status }) => status === 'failed')!;
     expect(failed.mistake).toBe(slug);
     const line = program.split('\n').findIndex((text) => text.includes(wrong)) + 1;

@@ -7,8 +7,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { GradeResult } from '../../workshop/grading/result.ts';
 import { findLevel, type Level, numberedLevels, solutionFile } from '../../workshop/levels.ts';
-import { openGradersOfCommand } from './grader-pool.ts';
-import { type Mistake, mistakesOf, notHere, verdictOn, writeProgram } from './mistakes.ts';
+import { openGradersOfCommand, writeProgram } from './grader-pool.ts';
+import { type Mistake, mistakesOf, notHere, verdictOn } from './mistakes.ts';
 
 /** Programs that are graded at a time, beside as many that do nothing but compute. */
 const CONCURRENT = 2;

@@ -11,14 +11,13 @@
 //   at: linux.chroot(root)    words of the line that must be named, or none where there can be no such line
 //   cgroup: v2                where it is wrong with one cgroup version only: that one. Elsewhere it is not graded
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { applyPatch } from 'diff';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import type { GradeResult } from '../../workshop/grading/result.ts';
 import type { GraderJob } from '../../workshop/grading/run-grader.ts';
 import { findLevel, type Level, solutionFile } from '../../workshop/levels.ts';
-import type { GraderPool } from './grader-pool.ts';
+import { gradeProgram, type GraderPool } from './grader-pool.ts';
 
 const folder = path.join(import.meta.dirname, 'mistakes');
 
@@ -126,37 +125,20 @@ export function named(mistake: Mistake): string[] | undefined {
   return ids.some((id) => id.endsWith('.0')) ? undefined : ids;
 }
 
-/**
- * Grades a wrong program of a level.
- *
- * @param how the seed of what the grader chooses by chance, which is another each time without one; and the only checks
- *   that are asked, all without them
- * @throws Error where there is no verdict
- */
+/** Grades a wrong program of a level. @throws Error as gradeProgram */
 export async function gradeMistake(
   level: Level,
   mistake: Mistake,
   graders: GraderPool,
   how: Pick<GraderJob, 'seed' | 'only'> = {},
 ): Promise<{ expected: Verdict; found: Verdict; result: GradeResult }> {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-mistake-'));
-  try {
-    const file = writeProgram(mistake, directory);
-    const result = await graders.grade({ level, target: 'file', file, ...how });
-    if ('fault' in result) throw new Error(`no verdict on ${mistake.name}: ${result.fault}`);
-    const { misconception, line } = mistake;
-    const expected = { fails: mustFail(mistake), misconception, line };
-    return { expected, found: verdictOn(file, result, mistake), result };
-  } finally {
-    fs.rmSync(directory, { recursive: true });
-  }
-}
-
-/** Writes the program as a file of its own into a directory, and returns the file's path. */
-export function writeProgram({ name, program }: Mistake, directory: string): string {
-  const file = path.join(directory, `${path.basename(name)}.ts`);
-  fs.writeFileSync(file, program);
-  return file;
+  const { file, result } = await gradeProgram(graders, level, mistake, how);
+  const { misconception, line } = mistake;
+  return {
+    expected: { fails: mustFail(mistake), misconception, line },
+    found: verdictOn(file, result, mistake),
+    result,
+  };
 }
 
 function cgroupField(word: string, name: string): Mistake['cgroup'] {

@@ -14,7 +14,8 @@ import {
   spoken,
 } from '../../workshop/levels.ts';
 import { workshopRoot } from '../../workshop/paths.ts';
-import { readMistake, writeProgram } from '../grading/mistakes.ts';
+import { writeProgram } from '../grading/grader-pool.ts';
+import { readMistake } from '../grading/mistakes.ts';
 import { ofThisTurn } from '../turns.ts';
 import { commandsOf, type LessonCommand, matches } from './commands.ts';
 

@@ -6,7 +6,8 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GradeResult } from '../../workshop/grading/result.ts';
-import { readMistake, writeProgram } from '../grading/mistakes.ts';
+import { writeProgram } from '../grading/grader-pool.ts';
+import { readMistake } from '../grading/mistakes.ts';
 
 const workshopRoot = path.join(import.meta.dirname, '..', '..');
 const lab = process.env['BOXWRIGHT_TEST_LAB'] ?? '';

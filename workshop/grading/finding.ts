@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { brief } from '../../linux/argument.ts';
 import type { TraceLine } from '../../linux/trace.ts';
 import type { Run } from './run.ts';
@@ -54,7 +55,7 @@ export function inChild(line: TraceLine): boolean {
 }
 
 /** A traced call as strace would print it, with its place: `chroot("/x") = 0   box.ts:12`. */
-export function showCall(line: TraceLine): string {
+function showCall(line: TraceLine): string {
   const outcome = line.phase === 'begins' ? '' : ` = ${line.errno === null ? showResult(line) : `-1 ${line.errno}`}`;
   const place = locationOf(line);
   const where = place === null ? '' : `   ${place.file.split('/').at(-1)}:${place.line}`;
@@ -66,13 +67,9 @@ export function showCalls(lines: readonly TraceLine[]): string[] {
   const endOf = ({ process, call, args }: TraceLine, after: number): boolean =>
     lines.some(
       (other, index) =>
-        index > after && other.process === process && other.call === call && sameWords(other.args, args),
+        index > after && other.process === process && other.call === call && isDeepStrictEqual(other.args, args),
     );
   return lines.filter((line, index) => line.phase === 'done' || !endOf(line, index)).map(showCall);
-}
-
-function sameWords(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((word, index) => word === other[index]);
 }
 
 /** A umask is a set of permission bits, and nobody reads those in decimal. */

@@ -1,5 +1,5 @@
-// The thread of one grading: it has the evidence gathered and the checks asked. Each
-// grading has a thread of its own, for a grader is loaded for one program. It has loaded all else when it is told which.
+// The thread of one grading: it has the evidence gathered and the checks asked. Each grading has one of its own, for a
+// grader is loaded for one program. All else has been loaded when it is told which.
 import { once } from 'node:events';
 import { flushCompileCache } from 'node:module';
 import path from 'node:path';

@@ -57,7 +57,6 @@ const planned = new Map<Scenario, PlannedRun>();
 const checks: PlannedCheck[] = [];
 /** Checks that the level that is graded puts something else in the place of. */
 const superseded = new Set<string>();
-const noted: object[] = [];
 
 /** All that the graders ask for. Scenarios that are run within another one stand behind it. */
 export type Plan = {
@@ -65,7 +64,6 @@ export type Plan = {
   checks: readonly PlannedCheck[];
   runs: readonly PlannedRun[];
   superseded: ReadonlySet<string>;
-  notes: readonly object[];
 };
 
 /** Loads the graders of the assignment, and returns what they ask for. */
@@ -73,7 +71,7 @@ export async function loadGraders(): Promise<Plan> {
   const { graders, only } = assignment();
   for (const grader of graders) await import(grader);
   for (const { scenario } of planned.values()) if (typeof scenario.meanwhile === 'object') plan(scenario.meanwhile);
-  const all = { graded, checks, runs: [...planned.values()], superseded, notes: noted };
+  const all = { graded, checks, runs: [...planned.values()], superseded };
   return only === undefined ? all : { ...all, ...partFor(only) };
 }
 
@@ -101,15 +99,6 @@ function togetherWith({ scenario: own }: PlannedRun): PlannedRun[] {
       scenario.meanwhile === own ||
       (own.host !== undefined && scenario.host === own.host && index < place),
   );
-}
-
-/**
- * What a scenario's functions find out for the checks to look at: they write it into this object. It must hold data only,
- * for it is handed over with the evidence.
- */
-export function notes<Notes extends object>(empty: Notes): Notes {
-  noted.push(empty);
-  return empty;
 }
 
 /**
