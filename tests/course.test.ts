@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checksOf } from '../workshop/checks.ts';
-import { allLevels, type Level, levelFile, skeletonFile, solutionFile } from '../workshop/levels.ts';
+import { allLevels, type Level, levelFile, neighbours, skeletonFile, solutionFile } from '../workshop/levels.ts';
 import { workshopRoot } from '../workshop/paths.ts';
 import { progressFile } from '../workshop/progress.ts';
 import { mistakesOf } from './grading/mistakes.ts';
@@ -15,6 +15,11 @@ const lines = ({ number, bonus }: Level): number =>
 const levels = allLevels();
 /** Misconceptions that the solution of the level before shows, in place of a wrong program. */
 const shownBefore = ['no-bind-mount'];
+/** Lines of the level before that the solution has, too, and the skeleton has not: they are part of a TODO. */
+const takenAway: Readonly<Record<string, string[]>> = {
+  images: ['// Or the umask would take from the modes: /tmp is for everybody to write into.'],
+  rootless: ['try {', 'return null;'],
+};
 const folders = (name: string): string[] => fs.readdirSync(path.join(workshopRoot, name)).sort();
 
 describe.for(levels)('$name', (level) => {
@@ -41,6 +46,16 @@ describe.for(levels)('$name', (level) => {
   test('the skeleton is short, and the solution leaves nothing to do', () => {
     expect(skeleton.split('\n').length).toBeLessThanOrEqual(lines(level));
     expect(fs.readFileSync(solutionFile(level), 'utf8')).not.toContain('TODO');
+  });
+
+  test('the skeleton has the code of the level before, as far as it stays', () => {
+    const { before } = neighbours(level);
+    if (before === null) return;
+    const code = (source: string): string[] => source.split('\n').map((line) => line.trim());
+    const solution = new Set(code(fs.readFileSync(solutionFile(level), 'utf8')));
+    const stays = code(fs.readFileSync(solutionFile(before), 'utf8')).filter((line) => solution.has(line));
+    const taken = takenAway[level.number] ?? [];
+    expect(stays.filter((line) => !code(skeleton).includes(line) && !taken.includes(line))).toEqual([]);
   });
 
   test('there are wrong programs, and a right one of another shape', () => {

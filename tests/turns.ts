@@ -1,4 +1,5 @@
-// What is too much for one run of npm test is run in turns: a third of it for each state of the checkout.
+// What is too much for one run of npm test is run in turns: a part of it, a third as a rule, for each state of the
+// checkout.
 import { spawnSync } from 'node:child_process';
 import { workshopRoot } from '../workshop/paths.ts';
 
@@ -11,10 +12,10 @@ function commit(): number {
   return Number.parseInt(stdout || '0', 16);
 }
 
-/** Those whose turn it is, at least one of three: always the same for one commit. With `BOXWRIGHT_TESTS=all` it is everybody's. */
-export function ofThisTurn<Thing>(all: readonly Thing[]): Thing[] {
+/** Those whose turn it is, one of so many: always the same for one commit. With `BOXWRIGHT_TESTS=all` it is everybody's. */
+export function ofThisTurn<Thing>(all: readonly Thing[], turns = TURNS): Thing[] {
   if (process.env['BOXWRIGHT_TESTS'] === 'all') return [...all];
-  return all.filter((_thing, index) => index % TURNS === state % TURNS);
+  return all.filter((_thing, index) => index % turns === state % turns);
 }
 
 /** One of them: always the same for one commit. */

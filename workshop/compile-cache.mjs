@@ -11,7 +11,12 @@ import { dataDirectory } from './data-directory.mjs';
  * faster. Node itself throws out what has changed since. Where the folder cannot be written, nothing happens.
  */
 export function rememberCompiled() {
-  const directory = path.join(dataDirectory(), 'cache', 'commands');
+  const directory = commandsCache();
   enableCompileCache(directory);
   process.env['NODE_COMPILE_CACHE'] = directory;
+}
+
+/** Where it is: the value for NODE_COMPILE_CACHE. */
+export function commandsCache() {
+  return path.join(dataDirectory(), 'cache', 'commands');
 }

@@ -76,8 +76,10 @@ function overlay(): Finding {
 
 /** Only one bonus level needs this: a machine without it is ready all the same. */
 function withoutRoot(): Finding {
-  const detail = hindranceHere() ?? 'ordinary users can make them, for bonus-rootless';
-  return finding('without-root', 'containers without root', detail);
+  const hindrance = hindranceHere();
+  const found = { id: 'without-root', title: 'containers without root, for the bonus level', missing: false };
+  if (hindrance === null) return { ...found, detail: 'ordinary users can make them', mend: null };
+  return { ...found, detail: hindrance.why, mend: hindrance.mend };
 }
 
 function cgroups(hierarchies: Hierarchy[]): Finding[] {
@@ -126,7 +128,7 @@ function network(): Finding {
   });
   const absent = ['ip', 'nft'].filter((name) => !succeeds(name, ['-V']));
   if (absent.length > 0) {
-    return found(`${absent.join(' and ')} cannot be found`, 'apt-get install iproute2 nftables');
+    return found(`${absent.join(' and ')} cannot be found`, 'sudo apt-get install iproute2 nftables');
   }
   const script = `ip link add one type bridge && ip link add two type veth peer name three &&
     nft 'add table ip four; add chain ip four five { type nat hook postrouting priority 100; }; add rule ip four five masquerade'`;

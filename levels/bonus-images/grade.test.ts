@@ -238,7 +238,7 @@ check('images.5', 'a layer is unpacked once, for all images that have it', {
   and: [first],
   needs: ['images.1'],
   why: 'Most images are built on a few others. A layer is known by its digest, so it is clear that two images mean the same one, whatever they are called.',
-  man: 'overlay',
+  man: 'mount(8)',
   holds(run) {
     const anew = run.images.filter(({ path, type }) => type === 'file' && path.endsWith('/bin/busybox'));
     if (anew.length === 0) return undefined;

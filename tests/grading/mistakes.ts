@@ -47,11 +47,11 @@ export function mistakesOf(level: string): Mistake[] {
 }
 
 /**
- * Of wrong programs one for each misconception, or for each check that must fail: the first that can be seen here and
- * fails alike each time, if there is one.
+ * Of wrong programs one for each misconception: the first that can be seen here and fails alike each time, if there is
+ * one. Those without a misconception stand for themselves.
  */
-export function oneForEach(kind: 'misconception' | 'fails', mistakes: readonly Mistake[]): Mistake[] {
-  const groups = Map.groupBy(mistakes, (mistake) => mistake[kind] ?? mistake.name);
+export function oneForEachMisconception(mistakes: readonly Mistake[]): Mistake[] {
+  const groups = Map.groupBy(mistakes, (mistake) => mistake.misconception ?? mistake.name);
   const seenHere = (mistake: Mistake): boolean => notHere(mistake) === null;
   return [...groups.values()].map(
     (group) => group.find((one) => seenHere(one) && isSteady(one)) ?? group.find(seenHere) ?? group[0]!,

@@ -56,6 +56,7 @@ function withoutChance(text: string): string {
       .replaceAll(workshopRoot, 'WORKSHOP')
       .replaceAll(/boxwright-mistake-\w{6}/g, 'boxwright-mistake-ID')
       .replaceAll(/\b(box|upper|work|container)-[A-Za-z0-9]{6}\b/g, '$1-ID')
+      .replaceAll(/\.unfinished-\w{6}/g, '.unfinished-ID')
       .replaceAll(/\bhost-[0-9a-f]{6}\b/g, 'host-ID')
       .replaceAll(/\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, 'MAC')
       .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'UUID')

@@ -79,8 +79,21 @@ export function findingsAsked(findings, words) {
   }
   const plain = words.includes('--plain') || process.env['NO_COLOR'] !== undefined;
   const lines = findings.flatMap(({ title, detail, missing, mend }) => {
-    const mark = plain ? (missing ? 'MISSING' : 'ok     ') : missing ? '✗' : '✓';
+    const mark = markOf(missing, mend !== null, plain);
     return [`${mark} ${title}: ${detail}`, ...(mend === null ? [] : [`${' '.repeat(mark.length)} -> ${mend}`])];
   });
   return `${lines.join('\n')}\n\n${ready ? 'This is ready.' : 'This is not ready yet.'}\n`;
+}
+
+/**
+ * Ready, missing, or missing for a bonus level only.
+ *
+ * @param {boolean} missing
+ * @param {boolean} canBeMended
+ * @param {boolean} plain
+ */
+function markOf(missing, canBeMended, plain) {
+  if (missing) return plain ? 'MISSING' : '✗';
+  if (canBeMended) return plain ? 'absent ' : '-';
+  return plain ? 'ok     ' : '✓';
 }

@@ -17,7 +17,7 @@ export type Starter = {
 /** @throws NotReady where the level needs an ordinary user, and this machine does not let those make containers */
 export function needStarter(level: Level): void {
   const hindrance = departureOf(level.number)?.ordinaryUser === true ? hindranceHere() : null;
-  if (hindrance !== null) throw new NotReady(hindrance);
+  if (hindrance !== null) throw new NotReady(`${hindrance.why}: ${hindrance.mend}`);
 }
 
 /** Makes whoever starts `file`, the level's box.ts, ready on a testbed's host, and what the level needs there. */

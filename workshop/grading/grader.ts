@@ -2,6 +2,7 @@
 // is going on there. Testbeds that are then left belong to the command: `sweepTestbeds(process.pid)` removes them.
 // A command with several graders lets each keep its own.
 import { spawn } from 'node:child_process';
+import { commandsCache } from '../compile-cache.mjs';
 import { once } from 'node:events';
 import path from 'node:path';
 import type { GradeResult } from './result.ts';
@@ -46,6 +47,9 @@ export function openGrader(options: { ownsTestbeds?: boolean; env?: Record<strin
     stdio: ['ignore', 2, 2, 'ipc'],
     env: {
       ...process.env,
+      // Without a cache each thread takes the types out of what it loads: that takes long, and V8 can crash at the end of
+      // threads that have WebAssembly, as Node's own code for it is (github.com/nodejs/node/issues/64500).
+      NODE_COMPILE_CACHE: commandsCache(),
       [ownerVariable]: options.ownsTestbeds ? ownsTestbeds : String(process.pid),
       ...options.env,
     },

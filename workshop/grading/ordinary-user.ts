@@ -77,22 +77,33 @@ export function askedForRootOn(testbed: Testbed): string[] {
   }
 }
 
-/** Why ordinary users cannot make containers on this machine; null where they can. */
-export function hindranceHere(): string | null {
+/** Why ordinary users cannot make containers on this machine, and what mends it; null where they can. */
+export function hindranceHere(): { why: string; mend: string } | null {
   const missing = helpers.filter((name) => !systemPath.split(':').some((folder) => fs.existsSync(`${folder}/${name}`)));
-  if (missing.length > 0) return `${missing.join(' and ')} are missing here: sudo apt install uidmap`;
+  if (missing.length > 0) {
+    return { why: `${missing.join(' and ')} cannot be found`, mend: 'sudo apt-get install uidmap' };
+  }
   const [major = 0, minor = 0] = os.release().split('.').map(Number);
   if (major < 6 || (major === 6 && minor < 6)) {
-    return 'a testbed for ordinary users takes Linux 6.6 or later, whose tmpfs keeps the attributes of users: use the virtual machine (vagrant up)';
+    return {
+      why: 'a testbed for ordinary users takes Linux 6.6 or later, whose tmpfs keeps the attributes of users',
+      mend: 'use the virtual machine (vagrant up)',
+    };
   }
   if (setting('kernel/apparmor_restrict_unprivileged_userns') === '1') {
-    return 'AppArmor takes all rights from the user namespaces of ordinary users here (docs/troubleshooting.md): sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 allows them until the next start';
+    return {
+      why: 'AppArmor takes all rights from the user namespaces of ordinary users here (docs/troubleshooting.md)',
+      mend: 'sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (until the next start)',
+    };
   }
   if (setting('kernel/unprivileged_userns_clone') === '0') {
-    return 'ordinary users may make no user namespace here: sudo sysctl kernel.unprivileged_userns_clone=1';
+    return {
+      why: 'ordinary users may make no user namespace here',
+      mend: 'sudo sysctl kernel.unprivileged_userns_clone=1',
+    };
   }
   if (setting('user/max_user_namespaces') === '0') {
-    return 'there may be no user namespace here: sudo sysctl user.max_user_namespaces=10000';
+    return { why: 'there may be no user namespace here', mend: 'sudo sysctl user.max_user_namespaces=10000' };
   }
   return null;
 }

@@ -65,6 +65,8 @@ export type ProcessFacts = {
   sleepsIn: number | null;
   /** The signals that it catches, by number. */
   catches: number[];
+  /** Bytes that it has written, to whatever; 0 where the kernel does not count that. */
+  written: number;
 };
 
 /** The sets of capabilities, by the names that /proc/PID/status has for them. */
@@ -118,6 +120,7 @@ export function processFacts(pid: number): ProcessFacts | null {
     mounts: mountsOf(pid),
     sleepsIn: sleepsIn(pid),
     catches: signalsOf(field('SigCgt')),
+    written: Number(/^wchar: (\d+)$/m.exec(readFile(`/proc/${pid}/io`))?.[1] ?? 0),
   };
 }
 

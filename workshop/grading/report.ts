@@ -117,9 +117,9 @@ function evidence(lines: string[], width: number, paint: ChalkInstance): string[
   return lines.flatMap((line, index) => hang(paint.bold((index === 0 ? 'evidence' : '').padEnd(10)), line, width));
 }
 
-/** `fork(2)` as one types it: `2 fork`. */
+/** `fork(2)` as one types it: `2 fork`. A section can have a suffix: `2const`. */
 function manual(page: string): string {
-  const match = /^(.*)\((\d)\)$/.exec(page);
+  const match = /^(.*)\((\d\w*)\)$/.exec(page);
   return match === null ? page : `${match[2]} ${match[1]}`;
 }
 

@@ -29,6 +29,8 @@ function unpack(archive: string, root: string): void {
     sync: true,
     // Or tar would take the slash from /bin/busybox, and every link to it would dangle.
     preservePaths: true,
+    // Or the umask would take from the modes: /tmp is for everybody to write into.
+    chmod: true,
     filter: (_path, entry) => !('type' in entry && entry.type.endsWith('Device')),
   });
 }

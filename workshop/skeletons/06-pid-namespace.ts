@@ -43,6 +43,8 @@ function unpackOnce(imageDir: string, image: string): string {
     sync: true,
     // Or tar would take the slash from /bin/busybox, and every link to it would dangle.
     preservePaths: true,
+    // Or the umask would take from the modes: /tmp is for everybody to write into.
+    chmod: true,
     filter: (_path, entry) => !('type' in entry && entry.type.endsWith('Device')),
   });
   try {
@@ -59,6 +61,8 @@ function unpackOnce(imageDir: string, image: string): string {
 function mountRoot(directory: string, lowerdir: string): string {
   const [upperdir, workdir, root] = ['upper', 'work', 'root'].map((name) => path.join(directory, name));
   for (const made of [upperdir!, workdir!, root!]) fs.mkdirSync(made);
+  // `/` takes its mode from here, and the umask may have left everybody but root outside.
+  fs.chmodSync(upperdir!, 0o755);
   const data = `lowerdir=${lowerdir},upperdir=${upperdir},workdir=${workdir}`;
   // MS_NODEV: whatever comes to lie in the image or is made by the container, it opens no door to a device.
   linux.mount('overlay', root!, 'overlay', linux.MS_NODEV, data);

@@ -189,6 +189,13 @@ export const misconceptions: readonly Misconception[] = [
     shows: (_run, finding) => /made anew/.test(finding.actual),
   },
   {
+    slug: 'unpacked-in-vain',
+    checks: ['04.2'],
+    line: unpacking,
+    why: 'Whether the image is there already is found out at the end, by a rename that fails. By then the work has been done once more, for nothing. Look first, and unpack only what is missing.',
+    shows: (_run, finding) => /did not use that/.test(finding.actual),
+  },
+  {
     slug: 'broken-archive-unnoticed',
     checks: ['04.3'],
     line: unpacking,

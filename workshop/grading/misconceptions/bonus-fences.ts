@@ -20,18 +20,21 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'library-left-on-the-host',
     checks: ['fences.1'],
+    man: 'chroot(2)',
     why: 'libseccomp is a file of the host. Once the root is the container, no library of the host can be opened any more. The filter has to be put together before that; the kernel can be given it later.',
     shows: (run) => run.stderr.includes('libseccomp.so.2 cannot be opened'),
   },
   {
     slug: 'filter-needs-no-new-privs',
     checks: ['fences.1', 'fences.7'],
+    man: 'seccomp(2)',
     why: 'A process that may not do everything may load a filter only if no_new_privs is set: otherwise it could start a set-user-ID program under a filter that leads it astray.',
     shows: (run) => refusedCall(run, 'seccomp_load'),
   },
   {
     slug: 'filter-before-the-work',
     checks: ['fences.1', 'fences.7'],
+    man: 'seccomp(2)',
     why: 'A filter holds for the process that loads it, from that moment on, and it cannot be taken away. What box.ts itself still has to do (clone, unshare, mount) must be done before.',
     shows(run) {
       const load = findCall(run, 'seccomp_load', ({ errno }) => errno === null);
@@ -42,6 +45,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'clone-refused-altogether',
     checks: ['fences.1'],
+    man: 'seccomp_rule_add(3)',
     why: 'clone makes every new process, and namespaces only if it is asked to. A rule without a comparison refuses all of it, so the command cannot start anything.',
     shows: (run) =>
       /can't fork|cannot fork/i.test(run.stderr) &&
@@ -59,12 +63,14 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'file-over-a-directory',
     checks: ['fences.1'],
+    man: 'mount(2)',
     why: 'A file can be mounted on a file and a directory on a directory. /dev/null covers files. A directory is covered by an empty filesystem.',
     shows: (run) => findCall(run, 'mount', ({ errno }) => errno === 'ENOTDIR'),
   },
   {
     slug: 'paths-taken-for-granted',
     checks: ['fences.1'],
+    man: 'proc(5)',
     why: 'Which files there are in /proc and /sys depends on how the kernel was built. What is not there needs no cover, and mounting something on it fails.',
     shows: (run) =>
       findCall(run, 'mount', (line) => line.errno === 'ENOENT' && covers(line)) ??
@@ -86,6 +92,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'inherited-sets-kept',
     checks: ['fences.2'],
+    man: 'capset(2)',
     why: 'The bounding set limits what an exec takes from a file. What is inheritable comes through an exec by root all the same. It is inherited from whoever started box.ts, and only capset takes it away.',
     shows: (run, finding) =>
       /inheritable|ambient/.test(finding.actual) &&
@@ -94,6 +101,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'no-new-privs-forgotten',
     checks: ['fences.3'],
+    man: 'PR_SET_NO_NEW_PRIVS(2const)',
     line: /seccomp_load\(/,
     why: 'A process with CAP_SYS_ADMIN may load a filter without no_new_privs. But the two are different fences: without no_new_privs a set-user-ID file still makes a user of the container root.',
     shows: (run) => withOperation(run, 'PR_SET_NO_NEW_PRIVS') === undefined,
@@ -101,6 +109,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'filter-never-loaded',
     checks: ['fences.4'],
+    man: 'seccomp_load(3)',
     why: 'seccomp_init and seccomp_rule_add only put a filter together, in the memory of this process. The kernel knows nothing of it until it is loaded.',
     shows: (run) =>
       findCall(run, 'seccomp_load', ({ errno }) => errno === null) === undefined && findCall(run, 'seccomp_init'),
@@ -108,6 +117,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'clone3-not-permitted',
     checks: ['fences.5'],
+    man: 'clone(2)',
     why: 'The C library tries clone3 first. "Not permitted" is an answer that it believes, and then no thread can be made. "No such system call" makes it try clone.',
     shows: (run, finding) =>
       /clone3 answers: EPERM/.test(finding.actual) &&
@@ -116,12 +126,14 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'flags-compared-as-a-whole',
     checks: ['fences.5'],
+    man: 'seccomp_rule_add(3)',
     why: 'The first argument of clone holds many flags at once, and the number of a signal. It is hardly ever equal to one flag. The comparison has to look at one bit and leave out the others.',
     shows: (run) => findCall(run, 'seccomp_rule_add', ({ args }) => /"op":4/.test(args[3] ?? '')),
   },
   {
     slug: 'clone-forgotten',
     checks: ['fences.5'],
+    man: 'clone(2)',
     why: 'unshare is not the only call that makes namespaces. clone makes them together with a process, as your box.ts does itself.',
     shows: (run, finding) =>
       /made by: .*clone/.test(finding.actual) &&
@@ -130,6 +142,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'covered-the-old-root',
     checks: ['fences.6'],
+    man: 'pivot_root(2)',
     why: 'The covers were put on the /proc and /sys that belong to the old root. They went with it. What the container sees are the mounts below its own root.',
     shows: (run) => run.trace.find((line) => covers(line) && /^"\/(proc|sys)\//.test(line.args[1] ?? '')),
   },
@@ -156,6 +169,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'the-filesystem-made-read-only',
     checks: ['fences.7'],
+    man: 'mount(2)',
     why: 'A remount without MS_BIND changes the filesystem itself, in all places where it is mounted: now the whole of /proc is read-only. With MS_BIND it changes this one mount.',
     shows: (run) =>
       run.trace.find(

@@ -18,18 +18,21 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'parent-in-the-layer',
     checks: ['images.1', 'images.6'],
+    man: 'chroot(2)',
     why: 'box.ts itself has moved into the layer, and never comes out again: all that it needs from the host is gone. A root is a matter of one process, so it takes a child that unpacks, and ends.',
     shows: (run) => findCall(run, 'chroot', (line) => !inChild(line)),
   },
   {
     slug: 'one-layer-alone',
     checks: ['images.1'],
+    man: 'mount(8)',
     why: 'Every layer holds only what it adds. A container needs them all, and overlay takes as many lower directories as there are.',
     shows: (run) => lowerdirsOf(run).length === 1 && findCall(run, 'mount', ({ args }) => args[2] === '"overlay"'),
   },
   {
     slug: 'lowest-layer-first',
     checks: ['images.1'],
+    man: 'mount(8)',
     why: 'An image lists its layers as they were made, from the lowest to the topmost. Overlay reads its list as you look onto a pile: the first directory is the topmost. So the order has to be turned round.',
     shows: (_run, { actual, at }) => (/it printed: second-/.test(actual) ? at : undefined),
   },
@@ -44,6 +47,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'unpacked-before-compared',
     checks: ['images.2'],
+    man: 'rename(2)',
     line: [/#layer\(.*\{$/, /mkdirSync\(/],
     why: 'The first try was refused, and left a directory with the name of the layer. The next one took it for the layer. A directory may have that name only when what is in it has been compared and is complete.',
     shows: (_run, { expected }) => /at the second try/.test(expected),
@@ -79,6 +83,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'whiteout-is-a-device',
     checks: ['images.3'],
+    man: 'mknod(2)',
     why: 'What overlay takes for "deleted" is a character device with the numbers 0 and 0. Any other file of that name is just an upper file.',
     shows: (run) =>
       findCall(
@@ -110,6 +115,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'directory-for-everybody',
     checks: ['images.3'],
+    man: 'umask(2)',
     line: /mkdirSync\(directory, \{ recursive: true \}/,
     why: 'A layer may delete in a directory that it does not name. That directory has to be made then, and overlay shows it with the mode that it gets here. Without a umask that is 0777.',
     shows: (_run, { actual }) => actual === 'it printed: 777',
@@ -117,6 +123,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'umask-takes-bits',
     checks: ['images.4'],
+    man: 'umask(2)',
     line: [/chmod: true/, /UnpackSync\(|extract\(/],
     why: 'tar hands the mode of a file to open(2), and the umask of the process takes bits from it. Directories are put right afterwards, files are not.',
     shows: (_run, { expected, actual }) => expected.includes('/opt/for-all') && actual === 'it printed: 644',
@@ -138,6 +145,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'root-of-the-host',
     checks: ['images.6'],
+    man: 'path_resolution(7)',
     line: [/UnpackSync\(/, /extract\(/],
     why: 'Whoever unpacks has the root of the host, and every name in the archive is looked up from there: those with .. in them, and those that go through a link which the archive has made itself. To look at names beforehand does not see links. A process whose root is the layer cannot get out, whatever the names are.',
     shows: (_run, { actual }) => actual.endsWith('was made'),
@@ -145,6 +153,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'digest-is-a-path',
     checks: ['images.6'],
+    man: 'path_resolution(7)',
     line: [/function \w*[hH]ex\w*\(/, /(slice|replace)\('sha256:/, /split\(':'\)/],
     why: 'What stands where a digest should be was made into the name of a directory. With .. in it, it leads to any directory of the host, and that one became a layer. A digest is sha256: and 64 digits, and nothing else is one.',
     shows: (_run, { actual }) => actual.startsWith("the command read the host's"),
@@ -166,6 +175,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'passwd-of-the-host',
     checks: ['images.8', 'images.9'],
+    man: 'passwd(5)',
     line: [/accountIn\((?!user)/, /passwd/],
     why: 'The users of an image are in its own /etc/passwd. As long as the root is that of the host, the same name opens the file of the host, where this user is unknown, or somebody else.',
     shows: (run) => /no user/.test(run.stderr),
@@ -173,6 +183,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'path-of-the-host',
     checks: ['images.8'],
+    man: 'execvp(3)',
     why: 'A name without a slash is looked up in the PATH of the process that calls exec, not in the environment that it hands over. The image has a PATH of its own, and this process must have it before.',
     shows: (run) =>
       findCall(run, ['execvpe', 'execvp'], ({ errno, args }) => errno === 'ENOENT' && args[0] === '"start"'),
@@ -180,6 +191,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'entrypoint-replaced',
     checks: ['images.8'],
+    man: 'execve(2)',
     line: /\.Entrypoint\b/,
     why: 'Typed words take the place of Cmd only. The entrypoint is what the image is for: its program, to which they are arguments.',
     shows: (run) => findCall(run, ['execvp', 'execvpe'], ({ args }) => args[0] === '"typed"') !== undefined,
@@ -187,6 +199,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'cmd-kept',
     checks: ['images.8'],
+    man: 'execve(2)',
     line: /\.Cmd\b/,
     why: 'Cmd holds the arguments for those who type none. Who types words does not want the others, too.',
     shows: (_run, { expected, actual }) => /typed/.test(expected) && /two {2}words/.test(actual),
@@ -215,6 +228,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'made-from-outside',
     checks: ['images.9'],
+    man: 'path_resolution(7)',
     line: /mkdirSync\(.*WorkingDir/,
     why: "The directory was made while the root was still that of the host. On the way to it lay a link of the image, which leads to /, and that was the host's. In the container the same link stays inside.",
     shows: (_run, { actual }) => actual.endsWith('was made on the host'),
@@ -222,6 +236,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'groups-of-the-user',
     checks: ['images.9'],
+    man: 'group(5)',
     why: 'A user is in one group by /etc/passwd, and in others by /etc/group, where groups list their members. Programs that were set up for these groups fail without them.',
     shows: (run, { actual }) => (actual.endsWith('groups none') ? findCall(run, 'setgroups') : undefined),
   },

@@ -15,12 +15,14 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'waits-all-the-same',
     checks: ['lifecycle.1'],
+    man: 'fork(2)',
     why: 'To print the id is not enough: this box.ts goes on waiting for the container itself, so whoever started it does not get the shell back. Another process has to wait in its place.',
     shows: (run) => run.timedOut && (findCall(run, 'waitpid') ?? true),
   },
   {
     slug: 'nobody-keeps-it',
     checks: ['lifecycle.1'],
+    man: 'PR_SET_PDEATHSIG(2const)',
     line: /\bdetach \?|if \(.*detach/,
     why: 'The process that started the container is gone, and the kernel had been told to end the container with it. Somebody must stay who keeps it, and who will know how it has ended.',
     // The container may just have been seen before the kernel ended it.
@@ -36,6 +38,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'output-of-the-starter',
     checks: ['lifecycle.1'],
+    man: 'pipe(7)',
     why: 'A child has copies of its parent’s descriptors. As long as one of them leads to the pipe at which somebody reads what run -d prints, that one waits for more.',
     shows: (run, finding) =>
       /pipe open/.test(finding.actual) && (findCall(run, 'dup2') ?? findCall(run, 'fork') ?? true),
@@ -56,6 +59,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'waits-for-one-child',
     checks: ['lifecycle.3'],
+    man: 'waitpid(2)',
     line: [/waitpid\(.*WNOHANG/, /waitpid\(/],
     why: 'This init waits for the command, and for nobody else. But whoever loses its parent becomes its child, too, and stays a zombie until it has been waited for.',
     shows: (run, finding) =>
@@ -64,6 +68,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'signals-end-at-pid-1',
     checks: ['lifecycle.3'],
+    man: 'signal(7)',
     why: 'Who wants to tell the container something tells it PID 1. If that one keeps it to itself, the command never hears of it.',
     shows: (run, finding) =>
       /still runs/.test(finding.actual) && (findCall(run, 'sigwaitinfo') ?? findCall(run, 'fork') ?? true),
@@ -90,12 +95,14 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'cgroups-out-of-sight',
     checks: ['lifecycle.5'],
+    man: 'cgroups(7)',
     why: 'In the container’s mount namespace the host’s cgroups cannot be seen. They have to be joined before.',
     shows: (run) => run.during === null && /cgroup/.test(run.stderr) && setnsCall(run),
   },
   {
     slug: 'pid-namespace-without-a-child',
     checks: ['lifecycle.5'],
+    man: 'pid_namespaces(7)',
     why: 'A process keeps its pid for all of its life, so it cannot move into another PID namespace. What setns changes is where its children are born.',
     shows: (run, finding) => finding.actual === 'not in its own are: pid' && (setnsCall(run) ?? true),
   },
@@ -108,12 +115,14 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'cgroups-not-joined',
     checks: ['lifecycle.5'],
+    man: 'cgroups(7)',
     why: 'No namespace makes a process count as one of the container. Its limits hold for those who are in its cgroups, and this command is not: it may take as much memory as there is.',
     shows: (run, finding) => /another cgroups/.test(finding.actual) && (setnsCall(run) ?? true),
   },
   {
     slug: 'root-by-exec',
     checks: ['lifecycle.5'],
+    man: 'setuid(2)',
     why: 'The container’s command runs as an ordinary user, and this one as root: whoever may use exec has all rights there. Who the container runs as has to be in its record.',
     shows: (run, finding) =>
       /another (uid|gid|groups|capabilities)/.test(finding.actual) &&
@@ -122,6 +131,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'asked-without-end',
     checks: ['lifecycle.6'],
+    man: 'signal(7)',
     why: 'A program may ignore SIGTERM, and then it never ends by itself. Nobody can ignore SIGKILL.',
     shows: (run) => run.timedOut && (signalCall(run) ?? true),
   },
@@ -134,6 +144,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'killed-at-once',
     checks: ['lifecycle.6'],
+    man: 'signal(7)',
     why: 'A program that gets SIGKILL ends at once: it cannot save anything. First it is asked, by SIGTERM, and has some time.',
     shows: (run, finding) => /exited \(137\)/.test(finding.actual) && (signalCall(run) ?? true),
   },
@@ -153,6 +164,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'pid-taken-for-a-name',
     checks: ['lifecycle.7'],
+    man: 'proc_pid_stat(5)',
     line: [/\/proc\/\$\{/, /'running'/],
     why: 'The kernel gives pids out again. There is a process with this pid, but it is another one, that has nothing to do with the container.',
     shows: (_run, finding) => /another process has its pid/.test(finding.expected),
@@ -194,6 +206,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'bind-ignores-read-only',
     checks: ['lifecycle.11'],
+    man: 'mount(2)',
     why: 'A bind mount is made with the flags of what it shows, whatever else is asked for in the same call. Only a second call, a remount of it, makes it read-only.',
     shows: (run, finding) =>
       /could be written/.test(finding.actual) &&
@@ -202,6 +215,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'links-followed-on-the-host',
     checks: ['lifecycle.11'],
+    man: 'path_resolution(7)',
     why: 'As long as / is the host’s, a link that says /tmp leads to the host’s /tmp: whoever can put a link into a volume decides where on the host something is made. In the container’s own root it leads to the container’s.',
     shows: (run, finding) =>
       /made on the host/.test(finding.actual) &&
@@ -210,18 +224,21 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'terminal-of-the-host',
     checks: ['lifecycle.12'],
+    man: 'pts(4)',
     why: 'The command has the host’s terminal for its stdin. Its own /dev/pts does not have it, so it cannot find out its name, or open it again. And it can read what is typed there, and push characters into it.',
     shows: (run, finding) => finding.actual.startsWith('tty says') && (findCall(run, ['execvp', 'execvpe']) ?? true),
   },
   {
     slug: 'size-not-asked',
     checks: ['lifecycle.12'],
+    man: 'TIOCGWINSZ(2const)',
     why: 'A new terminal has the size that whoever made it says; 0 rows of 0 columns, if nothing was said. The outer one knows what the user sees.',
     shows: (run, finding) => finding.actual.startsWith('its size is') && (findCall(run, 'openpty') ?? true),
   },
   {
     slug: 'size-only-once',
     checks: ['lifecycle.12'],
+    man: 'signal(7)',
     why: 'The user can make the window larger at any time. The outer terminal learns it from its window; the inner one has nobody but box.ts.',
     shows: (run, finding) =>
       /when the outer one/.test(finding.expected) && (findCall(run, 'poll') ?? findCall(run, 'openpty') ?? true),

@@ -13,6 +13,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'writing-end-kept-by-the-reader',
     checks: ['network.1'],
+    man: 'pipe(7)',
     line: /=> contain\(|^\s+contain\(|readSync\(/,
     why: 'A read comes to its end when nobody can write into the pipe any more. The child is a copy of its parent and has a copy of the writing end: as long as it keeps that one open, it waits for itself.',
     shows: (run) => run.timedOut && run.during === null && findCall(run, 'pipe2') !== undefined,
@@ -20,6 +21,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'interface-name-too-long',
     checks: ['network.1'],
+    man: 'ip-link(8)',
     line: /type veth/,
     why: 'The name of an interface has at most 15 characters.',
     shows: (run) => /not a valid ifname|failed policy validation|Numerical result out of range/.test(run.stderr),
@@ -27,6 +29,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'pair-not-in-the-container',
     checks: ['network.1', 'network.2'],
+    man: 'veth(4)',
     line: /type veth/,
     why: 'Both ends of the pair are on the host. A pair leads from one network into another only if one of its ends is there: made there, or moved there.',
     shows: (run) => /Cannot find device/.test(run.stderr),
@@ -34,12 +37,14 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'command-refused',
     checks: ['network.1'],
+    man: 'ip(8)',
     why: 'ip or nft has not done what it was told. Its message says why, as the kernel did; "Command failed -:2" means the second of its commands. Each needs what the ones before it made: an interface before its address, and an address before a route that leads through its network.',
     shows: (run) => run.during === null && /Command failed: (ip|nft|nsenter)\b/.test(run.stderr) && callerOf(run),
   },
   {
     slug: 'does-not-wait',
     checks: ['network.1', 'network.4'],
+    man: 'pipe(7)',
     line: /^\s+(return )?contain\(|=> contain\(/,
     why: 'After clone there are two processes, and nobody knows which one is faster. The child started the command while its parent was still making the network.',
     // A moment later all was there.
@@ -90,6 +95,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'nobody-waits-for-their-turn',
     checks: ['network.5'],
+    man: 'flock(2)',
     line: /body\(\)|links\(\);/,
     why: 'To look what is free and to take it are two steps, and another box.ts can come in between: both see the same, and both take it. Whoever looks must keep the others out until it has taken.',
     shows: (_run, finding) => /start at the same moment/.test(finding.expected),
@@ -97,6 +103,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'host-does-not-forward',
     checks: ['network.6'],
+    man: 'ip(7)',
     line: /makeBridge\(/,
     why: 'A machine that gets a packet for somebody else throws it away, unless it has been told to be a router. That is a setting of the kernel, and it is off at first.',
     shows: (run) => run.during?.host.network?.forwards === false,
@@ -118,6 +125,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'own-name-unknown',
     checks: ['network.7'],
+    man: 'hosts(5)',
     line: /sethostname|\/etc\/hosts/,
     why: 'sethostname gives the kernel a word, no address. Whoever looks the hostname up, as many programs do for themselves, needs a line in /etc/hosts.',
     shows: (_run, finding) => /own hostname (has no address|leads somewhere else)/.test(finding.actual),
@@ -132,6 +140,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'taken-away-from-the-others',
     checks: ['network.8'],
+    man: 'ip-link(8)',
     line: /^\s+.*removeBridge\(|link delete \$\{bridge\}|delete table/,
     why: 'The container that ended took away what belongs to all: the bridge, the rules or the forwarding. Others were still using it.',
     shows: (_run, finding) => /no answer/.test(finding.actual),
@@ -146,6 +155,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'forwarding-of-others',
     checks: ['network.9'],
+    man: 'ip(7)',
     line: /Sync\(.*'0(\\n)?'\)|echo 0/,
     why: 'Forwarding was on before, for somebody else, and is off now: another runtime’s containers, or a VPN, are cut off. What was not changed must not be put back.',
     shows: (_run, finding) => finding.actual === 'net.ipv4.ip_forward was 1, and is 0',
@@ -153,6 +163,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'remembered-by-the-dead',
     checks: ['network.10'],
+    man: 'ip(7)',
     line: /^let |=== '[01]/,
     why: 'What the setting was before was known to one process, and that one was killed. The next one finds forwarding on, and takes that for the host’s own wish. Such a note belongs where it lives as long as the change.',
     shows: (_run, finding) => finding.actual === 'net.ipv4.ip_forward was 0, and is 1',
@@ -174,6 +185,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'pair-born-on-the-host',
     checks: ['network.10'],
+    man: 'veth(4)',
     line: /type veth/,
     why: 'Both ends were on the host for a moment, and in that moment box.ts was killed. Such a pair belongs to no container and never ends by itself. An end that is born in the container’s network ends with it.',
     shows: (_run, finding) => (finding.evidence ?? []).some((line) => /^new interface: \S+ \(veth/.test(line)),

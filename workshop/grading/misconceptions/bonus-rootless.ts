@@ -34,6 +34,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'user-namespace-by-unshare',
     checks: ['rootless.1'],
+    man: 'unshare(2)',
     why: 'A process with several threads, as Node is, cannot enter a new user namespace: its threads would be different users. The child gets it at its birth, from clone, or makes it itself, as it has one thread.',
     shows: (run) =>
       findCall(run, 'unshare', ({ errno, args }) => errno === 'EINVAL' && args.join().includes('CLONE_NEWUSER')),
@@ -41,24 +42,28 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'no-user-namespace',
     checks: ['rootless.1'],
+    man: 'clone(2)',
     why: 'Every kind of namespace but one takes a right that ordinary users have not got. The exception is the user namespace. Asked for together with the others, it is made first, and in it the child has the right to have them.',
     shows: (run) => born(run) === undefined && refused(run, 'clone'),
   },
   {
     slug: 'mknod-in-a-user-namespace',
     checks: ['rootless.1', 'rootless.3'],
+    man: 'mknod(2)',
     why: 'The command would be root, but only of its user namespace. A device node means the same everywhere, a disk too, so the kernel lets only root of the machine make one. What can be had is the node that the host has: bind-mounted on a file.',
     shows: (run) => born(run) !== undefined && refused(run, 'mknod'),
   },
   {
     slug: 'sysfs-that-can-be-written',
     checks: ['rootless.1', 'rootless.4'],
+    man: 'mount(2)',
     why: 'A sysfs of your own must not allow more than the one that you can see. On this host /sys is read-only, so the kernel refuses one that can be written.',
     shows: (run) => refused(run, 'mount', (args) => args[2] === '"sysfs"' && args[3]?.includes('MS_RDONLY') !== true),
   },
   {
     slug: 'ranges-written-by-hand',
     checks: [...first, 'rootless.5'],
+    man: 'newuidmap(1)',
     line: /\/(uid_map|gid_map)/,
     why: 'You may map your own id, and no other: who could map any id could read the files of anybody. A line with more ids takes a privilege. newuidmap and newgidmap have it, and compare what they are asked for with /etc/subuid and /etc/subgid.',
     shows: (run) =>
@@ -85,6 +90,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'uids-not-set-aside',
     checks: [...first, 'rootless.5'],
+    man: 'newuidmap(1)',
     line: /\(\[?'newuidmap'/,
     why: 'newuidmap refuses what is not yours. Outside, these uids are yours: the one that you are, and those of the line in /etc/subuid that begins with your name. The lines of others are for others, and 100000 is only where the first user of many systems begins.',
     shows: (run) => /newuidmap: uid range \[.*not allowed/.test(run.stderr),
@@ -92,6 +98,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'gids-not-set-aside',
     checks: [...first, 'rootless.5'],
+    man: 'newgidmap(1)',
     line: /\(\[?'newgidmap'/,
     why: 'newgidmap refuses what is not yours. Groups are counted apart from users: your own gid need not be your uid, and your subordinate gids are in a file of their own, /etc/subgid.',
     shows: (run) => /newgidmap: gid range \[.*not allowed/.test(run.stderr),
@@ -106,6 +113,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'no-file-to-bind-on',
     checks: ['rootless.1', 'rootless.3'],
+    man: 'mount(2)',
     why: 'A bind mount needs something to stand on: for a file, a file. The new /dev is empty, so an empty file must be made first for each device.',
     shows: (run) =>
       findCall(run, 'mount', ({ errno, args }) => errno === 'ENOENT' && args[3]?.includes('MS_BIND') === true),
@@ -113,6 +121,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'bound-from-inside',
     checks: ['rootless.3'],
+    man: 'pivot_root(2)',
     why: "After pivot_root the host's /dev is gone, and /dev/null names the empty file that was just made. The nodes have to be bound while the host's files can still be seen.",
     shows: (run) => {
       const pivot = run.trace.findIndex(({ call }) => call === 'pivot_root');
@@ -124,6 +133,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'notes-for-root-only',
     checks: ['rootless.4'],
+    man: 'mount(8)',
     why: 'To hide what the image has below a directory that was deleted and made anew, overlay writes a note into an extended attribute. It takes one whose name begins with trusted, which only root of the machine may write. There is an option that makes it take one that users may write.',
     shows: (run) =>
       findCall(
@@ -135,6 +145,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'one-id-for-all',
     checks: ['rootless.5'],
+    man: 'subuid(5)',
     line: /\/uid_map/,
     why: 'With one line of one id there is nobody in the container but root. A file cannot be given to another user, and no program can become one. This user has been given more ids: /etc/subuid and /etc/subgid name them.',
     shows: (_run, { actual }) => actual.startsWith('1 uids and 1 gids'),
@@ -142,12 +153,14 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'subordinate-ids-taken-for-granted',
     checks: ['rootless.6'],
+    man: 'subuid(5)',
     why: 'Not every user has a line in /etc/subuid. Their own id is theirs all the same, and that is enough for a container with one user.',
     shows: (run) => run.during === null,
   },
   {
     slug: 'unmapped-user',
     checks: ['rootless.6', 'rootless.7'],
+    man: 'setuid(2)',
     line: /accountOf\(/,
     why: 'An id that no map has is none: setuid answers that the argument is invalid, when the container is already made. Which ids there will be is known before, so that box.ts can say so.',
     shows: (_run, { expected }) => /^for --user \d+: /.test(expected),
@@ -162,6 +175,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'groups-of-the-starter',
     checks: ['rootless.7'],
+    man: 'setgroups(2)',
     why: 'The groups of whoever started box.ts come along. No map names them, so inside they look like nogroup, and yet the command may read what they may read. With mapped groups setgroups is allowed, and an empty list drops them, for root of the container, too.',
     line: /\bbecomeUser\(/,
     shows: (run, { actual }) =>
