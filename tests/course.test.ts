@@ -8,9 +8,9 @@ import { workshopRoot } from '../workshop/paths.ts';
 import { progressFile } from '../workshop/progress.ts';
 import { mistakesOf } from './grading/mistakes.ts';
 
-/** Lines of a skeleton. The last three levels carry the code of many before them, and one for images has it in classes. */
+/** Lines of a skeleton. The last levels carry the code of many before them, and one for images has it in classes. */
 const lines = ({ number, bonus }: Level): number =>
-  ({ '07': 190, '08': 260, '09': 300, images: 480 })[number] ?? (bonus ? 400 : 150);
+  ({ '06': 155, '07': 190, '08': 260, '09': 300, images: 480 })[number] ?? (bonus ? 400 : 150);
 
 const levels = allLevels();
 /** Misconceptions that the solution of the level before shows, in place of a wrong program. */
