@@ -207,7 +207,7 @@ function parse(
       process.stdout.write(typeof verbs === 'function' ? plain : lifecycleUsage);
       return null;
     }
-    process.stderr.write(`box.ts: ${(error as Error).message}\nSee: box.ts --help\n`);
+    process.stderr.write(`box.ts: ${(error as Error).message}\n`);
     process.exitCode = BAD_USAGE;
     return null;
   }

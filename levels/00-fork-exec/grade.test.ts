@@ -60,7 +60,7 @@ const notExecutable = earlier
 
 check('00.1', 'the command runs in a child process of box.ts', {
   of: held,
-  why: 'A command runs in a process of its own, and fork is how a process makes another. Without it there is nothing for the next steps to work on.',
+  why: 'A command runs in a process of its own. fork is how a process makes another, and in that one execvp is how it becomes the command.',
   man: 'fork(2)',
   holds({ during, exitCode, trace, ...run }) {
     const expected = 'a process that runs the command, made by box.ts with fork, while box.ts is still there';
@@ -196,7 +196,7 @@ check('00.4', 'box.ts waits until the command has ended', {
 
 check('00.5', 'its exit status is reported as it is, a signal as 128 + n', {
   of: exiting,
-  and: [killed],
+  and: earlier ? [killed] : [killed, held],
   needs: ['00.4'],
   why: 'The status is all that a caller learns of a command. waitpid tells an exit code or a signal, never both; shells report a signal n as 128 + n.',
   man: 'waitpid(2)',
@@ -208,6 +208,13 @@ check('00.5', 'its exit status is reported as it is, a signal as 128 + n', {
         actual: showEnd(run),
         evidence: [`${killed.scenario.reproduce}: ${showEnd(killed.run!)}`],
         at: wait,
+      };
+    }
+    if (!earlier && held.run!.exitCode !== 0) {
+      return {
+        expected: 'status 0 for a command that ended with 0',
+        actual: showEnd(held.run!),
+        at: findCall(held.run!, 'waitpid', ({ phase }) => phase === 'done'),
       };
     }
     const other = killed.run!;

@@ -21,6 +21,8 @@ const solution = path.join(workshopRoot, 'solutions/00-fork-exec/box.ts');
 const skeleton = path.join(workshopRoot, 'levels/00-fork-exec/box.ts');
 const checks = ['00.1', '00.2', '00.3', '00.4', '00.5', '00.6'];
 
+const nothing: Progress = { schema: 'boxwright/progress/v1', passed: {}, levels: {}, hints: {} };
+
 /** A checkout of a student's own: this one's files, by links, but for the box.ts of level 00. */
 function openCheckout(box: string) {
   const folder = openFolder();
@@ -79,6 +81,31 @@ describe('hints', () => {
       JSON.stringify({ schema: 'boxwright/progress/v1', passed, levels: {}, hints: {} }),
     );
     expect((await run(['hint'], { env: { BOXWRIGHT_PROGRESS } })).stdout).toMatch(/^00\.2, hint 1 of 3\n/);
+  });
+
+  test('after the last one: where to go on', async () => {
+    using folder = openFolder();
+    const env = { BOXWRIGHT_PROGRESS: path.join(folder.path, 'progress.json') };
+    writeFileSync(env.BOXWRIGHT_PROGRESS, JSON.stringify({ ...nothing, hints: { '00.2': 3 } }));
+    const { stdout } = await run(['hint', '00.2'], { env });
+    expect(stdout).toMatch(/^00\.2, hint 3 of 3\n/);
+    expect(stdout).toMatch(/\nThere are no more\. The reference beside yours: npm run diff level-00\n$/);
+  });
+
+  test('where a check of an earlier level fails, they and progress say so', async () => {
+    using folder = openFolder();
+    const env = { BOXWRIGHT_PROGRESS: path.join(folder.path, 'progress.json') };
+    const passed = Object.fromEntries(['05.1', '05.2', '05.3'].map((id) => [id, '2026-01-01T00:00:00.000Z']));
+    writeFileSync(env.BOXWRIGHT_PROGRESS, JSON.stringify({ ...nothing, passed }));
+    for (const words of [['level-05'], ['level-05', '05.0'], ['05.0']]) {
+      const { stdout, status } = await run(['hint', ...words], { env });
+      expect([status, stdout]).toEqual([
+        0,
+        expect.stringContaining('"npm run check level-05" says which of them fails'),
+      ]);
+    }
+    const { stdout } = await run(['progress'], { env });
+    expect(stdout).toMatch(/05-uts-namespace +3\/3 .*a check of an earlier level fails/);
   });
 
   test('many at once lose nothing', async () => {

@@ -97,6 +97,16 @@ describe('wrong words: status 2, and how it is meant', () => {
   });
 });
 
+test.for([
+  ['npm_config_solution', '--solution'],
+  ['npm_config_on_host', '--on-host'],
+])('an option that npm has taken (%s): status 2, and how to write it', async ([variable, option]) => {
+  using folder = openFolder();
+  const ended = await run(['check', '00'], { env: { BOXWRIGHT_HOME: folder.path, [variable!]: 'true' } });
+  expect(ended).toMatchObject({ status: 2, stdout: '' });
+  expect(ended.stderr).toContain(`npm has taken ${option} for itself: write "--" before it`);
+});
+
 test.for([['progress'], ['trace', '00', '--solution', '--', 'true']])('NO_COLOR: %s has no colours', async (words) => {
   using folder = openFolder();
   const env = { BOXWRIGHT_PROGRESS: path.join(folder.path, 'progress.json'), FORCE_COLOR: '1' };

@@ -39,3 +39,28 @@ describe('everyday errors', { concurrent: true }, () => {
     expect(evidence).not.toMatch(/node:internal|program-loader|Node\.js v/);
   });
 });
+
+/** Level 00 on its way: the parent does not wait yet, and ends well whatever becomes of its child. */
+const unwaited = (step: string): string => `import * as linux from '#linux';
+import { box } from '#command-line';
+box(({ command }) => {
+  if (linux.fork() === 0) {
+    ${step}
+  }
+  return 0;
+});
+`;
+
+describe('what goes wrong in a child that nobody waits for', { concurrent: true }, () => {
+  test.for([
+    ['linux.exevp(command[0]!, command);', 'error-of-javascript', 'TypeError: linux.exevp is not a function'],
+    ["throw new Error('TODO 2: become the command');", 'todo-left', 'Error: TODO 2: become the command'],
+  ] as const)('%s', async ([step, slug, said], { expect }) => {
+    const job = { name: 'box', program: unwaited(step) };
+    const { file, result } = await gradeProgram(graders, findLevel('00')!, job, { only: ['00.1'] });
+    const failed = result.checks.find(({ status }) => status === 'failed')!;
+    expect(failed.mistake).toBe(slug);
+    expect(failed.at).toEqual({ file, line: 5 });
+    expect(failed.evidence!.join('\n')).toContain(said);
+  });
+});

@@ -44,7 +44,7 @@ async function main(argv: string[]): Promise<number> {
     if (bonus && !levels[index - 1]!.bonus) process.stdout.write('\n  to go on with, in any order\n');
     const passed = checks.filter((check) => check.passedAt !== null).length;
     const marks = checks.map((check) => (check.passedAt === null ? '·' : ink.green('✓'))).join('');
-    const when = passedAt === null ? '' : ink.dim(`passed ${passedAt.slice(0, 16).replace('T', ' ')}`);
+    const when = whenPassed(passedAt, passed === checks.length);
     const here = level === current.name ? '→' : ' ';
     process.stdout.write(
       `${here} ${level.padEnd(22)} ${`${passed}/${checks.length}`.padStart(5)}  ${marks}  ${when}\n`,
@@ -54,6 +54,12 @@ async function main(argv: string[]): Promise<number> {
   const next = done ? 'All numbered levels have passed.' : `Go on: npm run check ${spoken(current)}`;
   process.stdout.write(`\n${next}\n${ink.dim(`kept in ${progressFile}`)}\n`);
   return exitStatus.passed;
+}
+
+/** When a level passed, or why it has not although its own checks have. */
+function whenPassed(passedAt: string | null, ownPassed: boolean): string {
+  if (passedAt !== null) return ink.dim(`passed ${passedAt.slice(0, 16).replace('T', ' ')}`);
+  return ownPassed ? ink.red('a check of an earlier level fails') : '';
 }
 
 await command(help, main);

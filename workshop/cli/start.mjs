@@ -6,10 +6,16 @@ import { fileURLToPath } from 'node:url';
 import { hasPinnedNode, pinnedNode, whereToRun } from './where.mjs';
 
 const [, , name = '', ...words] = process.argv;
+const taken = takenByNpm();
 
 if (!commands().includes(name)) {
   const asked = name === '' ? 'which command? There are' : `there is no command "${name}"; there are`;
   process.stderr.write(`${asked} ${commands().join(', ')}\n`);
+  process.exitCode = 2;
+} else if (taken !== null) {
+  process.stderr.write(
+    `npm has taken --${taken} for itself: write "--" before it, as in "npm run check level-05 -- --solution"\n`,
+  );
   process.exitCode = 2;
 } else if (whereToRun(name) === 'vm') {
   const { startInVirtualMachine } = await import('./virtual-machine.mjs');
@@ -34,4 +40,23 @@ function commands() {
     .filter((file) => file.endsWith('.ts') && file !== 'command.ts')
     .map((file) => file.slice(0, -'.ts'.length))
     .sort();
+}
+
+/** An option of ours that stood before the words `--`: npm hands it on as a setting of its own. null where none did. */
+function takenByNpm() {
+  const ours = [
+    'solution',
+    'file',
+    'seed',
+    'plain',
+    'junit',
+    'on-host',
+    'mine',
+    'auto',
+    'pause',
+    'here',
+    'resume',
+    'queue',
+  ];
+  return ours.find((option) => process.env[`npm_config_${option.replaceAll('-', '_')}`] !== undefined) ?? null;
 }

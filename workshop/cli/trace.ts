@@ -7,7 +7,7 @@ import wrapAnsi from 'wrap-ansi';
 import type { TraceLine } from '../../linux/trace.ts';
 import { meaningOf } from '../errno.ts';
 import { fillCompileCache } from '../grading/compile-cache.ts';
-import { locationOf } from '../grading/finding.ts';
+import { locationOf, showResult } from '../grading/finding.ts';
 import { parseTrace } from '../grading/trace-lines.ts';
 import { programEnvironment } from '../grading/program-environment.ts';
 import { programCommand } from '../grading/student-program.ts';
@@ -94,8 +94,8 @@ function show(lines: readonly TraceLine[]): string {
 }
 
 function callLines(line: TraceLine, who: string): string[] {
-  const { call, args, phase, result, errno, note } = line;
-  const outcome = phase === 'begins' ? '' : errno === null ? ` = ${result}` : ` = -1 ${errno}`;
+  const { call, args, phase, errno, note } = line;
+  const outcome = phase === 'begins' ? '' : errno === null ? ` = ${showResult(line)}` : ` = -1 ${errno}`;
   const place = locationOf(line);
   const where = place === null ? '' : `  ${place.file.split('/').at(-1)}:${place.line}`;
   const body = `${call}(${args.join(', ')})${outcome}`;

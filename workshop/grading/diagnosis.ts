@@ -36,7 +36,8 @@ const anywhere: readonly Misconception[] = [
     checks: [],
     why: 'box.ts broke off with an error of JavaScript; the kernel has no part in it. A word is misspelt, or a value is missing, or is of another kind than it was taken for. stderr says which.',
     shows: (run) =>
-      run.exitCode !== 0 && /^(?:box\.ts: )?(?:TypeError|ReferenceError|RangeError)(?: \[\w+\])?: /m.test(run.stderr),
+      (run.exitCode !== 0 || neverHeld(run)) &&
+      /^(?:box\.ts: )?(?:TypeError|ReferenceError|RangeError)(?: \[\w+\])?: /m.test(run.stderr),
   },
 ];
 
@@ -105,9 +106,14 @@ function place(
   return locationInStack(run) ?? (run.exitCode === 0 ? null : lastPlace(run));
 }
 
+/** Whether a command was to hold still and none did: a child broke off, and its parent need not have noticed. */
+function neverHeld({ scenario, during }: Run): boolean {
+  return scenario.holdWord !== undefined && during === null;
+}
+
 /** How the program ended and what it said for itself, where it failed rather than the command; as far as it is news. */
 function unexpectedEnd(run: Run, { actual }: Finding): string[] {
-  const complained = run.stderr.trim() !== '' && (run.exitCode !== 0 || run.timedOut);
+  const complained = run.stderr.trim() !== '' && (run.exitCode !== 0 || run.timedOut || neverHeld(run));
   const end = showEnd(run);
   return complained ? [...(actual.endsWith(end) ? [] : [`box.ts: ${end}`]), ...showStderr(run)] : [];
 }

@@ -73,7 +73,7 @@ export function showCalls(lines: readonly TraceLine[]): string[] {
 }
 
 /** A umask is a set of permission bits, and nobody reads those in decimal. */
-function showResult({ call, result }: TraceLine): string {
+export function showResult({ call, result }: TraceLine): string {
   return call === 'umask' && result !== null ? `0${result.toString(8)}` : String(result);
 }
 

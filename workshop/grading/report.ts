@@ -106,11 +106,17 @@ function beginning(
     ...wrap(paint.bold(`Your next step is ${todo?.[1] ?? 'the first TODO'}.`), width),
     '',
     ...part('open', place, paint.cyan),
-    ...part('do', todo?.[2] ?? check.expected ?? ''),
+    ...part('do', todo === undefined ? (check.expected ?? '') : withoutTheThrow(todo[2]!, check.at?.line)),
     ...part('lesson', words.lesson, paint.cyan),
     ...part('then', words.command, paint.cyan),
     ...part('stuck?', check.next ?? '', paint.cyan),
   ];
+}
+
+/** What a TODO says, and that its `throw` is to go. */
+function withoutTheThrow(todo: string, line: number | undefined): string {
+  if (/remove this line/.test(todo)) return todo;
+  return `${todo}. When that is done, take away the throw${line === undefined ? '' : ` in line ${line}`}`;
 }
 
 function evidence(lines: string[], width: number, paint: ChalkInstance): string[] {

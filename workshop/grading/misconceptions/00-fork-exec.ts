@@ -65,6 +65,13 @@ export const misconceptions: readonly Misconception[] = [
     shows: (_run, finding) => /for a command that SIG/.test(finding.expected),
   },
   {
+    slug: 'zero-taken-for-nothing',
+    checks: ['00.5'],
+    line: /exitCode *\|\|/,
+    why: 'An exit code of 0 is a success, and a value like any other. In JavaScript || takes it for "nothing" and goes on to what stands behind it. ?? does so only for null and undefined.',
+    shows: (_run, finding) => /for a command that ended with 0/.test(finding.expected),
+  },
+  {
     slug: 'status-ignored',
     checks: ['00.5', '00.6'],
     why: 'The command has failed, and box.ts reports a success. Whatever is returned from run becomes the exit status of box.ts, so it must be what waitpid told.',
@@ -73,10 +80,11 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'child-falls-through',
     checks: ['00.6'],
-    why: 'Where execvp throws, it is the child that goes on, with the whole rest of box.ts before it: it waits, prints and returns as if it were the parent, and everything happens twice. The child must end itself at that place.',
+    why: 'Where execvp throws, it is the child that goes on, with the whole rest of box.ts before it: it waits, prints and returns as if it were the parent, and everything happens twice. The child must end itself where its execvp failed.',
     shows: (run) =>
-      findCall(run, ['waitpid', 'fork', 'clone'], inChild) ??
-      findCall(run, '_exit', (line) => inChild(line) && line.note === 'fell off the end'),
+      (findCall(run, ['waitpid', 'fork', 'clone'], inChild) ??
+        findCall(run, '_exit', (line) => inChild(line) && line.note === 'fell off the end')) &&
+      findCall(run, ['execvp', 'execvpe'], ({ errno }) => errno !== null),
   },
   {
     slug: 'process-exit-in-child',

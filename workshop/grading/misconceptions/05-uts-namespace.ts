@@ -1,6 +1,6 @@
 // What people believe who fail level 05.
 import type { TraceLine } from '../../../linux/trace.ts';
-import { findCall, inChild, type Misconception } from '../finding.ts';
+import { findCall, inChild, lineWith, type Misconception } from '../finding.ts';
 import type { Run } from '../run.ts';
 
 function makesNamespace({ call, args }: TraceLine): boolean {
@@ -19,6 +19,9 @@ function naming(run: Run, also: (line: TraceLine) => boolean = () => true): Trac
 
 /** The file through which the kernel shows, and takes, the hostname. */
 const hostnameFile = /kernel\/hostname|\bhostname['"`]/;
+
+/** Two flags with the operator that chooses one of them. */
+const flagsJoinedWithOr = /CLONE_\w+ *\|\|/;
 
 /** Whether the container has its own file /etc/hostname, though not a hostname. */
 function wroteFile(run: Run): boolean {
@@ -52,6 +55,13 @@ export const misconceptions: readonly Misconception[] = [
       run.after.hostname === run.before.hostname && run.during?.host.hostname !== run.before.hostname
         ? (naming(run) ?? true)
         : false,
+  },
+  {
+    slug: 'flags-joined-with-or',
+    checks: ['05.1'],
+    line: flagsJoinedWithOr,
+    why: 'Flags are bits of one number, and | sets the bits of both. || chooses one of the two instead: the first, as that is not 0. The flag behind it never came to the kernel.',
+    shows: (run) => namespaceOf(run) === undefined && lineWith(run, flagsJoinedWithOr) !== null,
   },
   {
     slug: 'no-uts-namespace',
