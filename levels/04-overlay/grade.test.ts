@@ -340,21 +340,31 @@ function changesBetween(old: Tree, later: Tree): string[] {
 
 check('04.6', 'every user may enter its /', {
   of: first,
+  and: [second],
   needs: ['04.1'],
-  shownBy: 'box run ls -ld /',
+  shownBy: 'umask 077; box run ls -ld /',
   why: 'Programs in a container often run as another user than root. Whoever may not enter / finds no file at all.',
   man: 'inode(7)',
   holds(run) {
-    const mode = run.during!.inside!.rootMode;
-    if ((mode & 0o555) === 0o555) return undefined;
-    return {
-      expected: 'a / that everybody may read and enter: mode 0755',
-      actual: `its mode is 0${mode.toString(8)}`,
-      evidence: layersOf(run),
-      at: overlayCall(run),
-    };
+    return (
+      closedRoot(run, '') ??
+      (second.run?.during == null ? undefined : closedRoot(second.run, ', also where umask is 077'))
+    );
   },
 });
+
+/** What is wrong with the mode of the command's `/`, where not everybody may enter it. */
+function closedRoot(run: Run, where: string): Finding | undefined {
+  const mode = run.during!.inside?.rootMode ?? 0o755;
+  if ((mode & 0o555) === 0o555) return undefined;
+  return {
+    expected: `a / that everybody may read and enter: mode 0755${where}`,
+    actual: `its mode is 0${mode.toString(8)}`,
+    evidence: layersOf(run),
+    at: overlayCall(run),
+    seenIn: run,
+  };
+}
 
 check('04.7', 'device nodes in it do not open', {
   of: second,

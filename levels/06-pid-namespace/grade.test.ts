@@ -39,6 +39,7 @@ function birth(run: Run): Run['trace'][number] | undefined {
 
 check('06.1', 'the command is PID 1 of a PID namespace of its own', {
   of: held,
+  shownBy: 'readlink /proc/self/ns/pid; box run sh -c "echo \\$\\$; readlink /proc/self/ns/pid"',
   why: 'A PID namespace has numbers of its own, which begin at 1. A process keeps the one that it was born in, so it is the child that must be born in a new one, and the child itself must become the command.',
   man: 'pid_namespaces(7)',
   holds(run) {
@@ -117,6 +118,7 @@ check('06.2', 'its /proc shows the processes of the container, and no others', {
 check('06.3', 'IPC and network are its own too, as are mounts and hostname', {
   of: held,
   needs: ['00.4'],
+  shownBy: 'for n in mnt uts ipc net; do readlink /proc/self/ns/$n; box run readlink /proc/self/ns/$n; done',
   why: 'Each kind of namespace is asked for by a flag of its own. What is not asked for stays shared with the host: shared memory and message queues (IPC), network interfaces and ports.',
   man: 'namespaces(7)',
   holds(run) {
@@ -151,6 +153,7 @@ check('06.3', 'IPC and network are its own too, as are mounts and hostname', {
 check('06.4', 'when box.ts is killed, the container dies with it', {
   of: orphaned,
   needs: ['00.4'],
+  shownBy: 'box run sleep 1000 & sleep 2; pkill -KILL -o -x MainThread; sleep 1; ps -eo pid,comm | grep sleep',
   why: 'The end of a parent does not end its children. A runtime that is killed can do nothing any more, so the kernel must have been told before what to do in that case.',
   man: 'PR_SET_PDEATHSIG(2const)',
   holds(run) {

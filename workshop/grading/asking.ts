@@ -43,14 +43,17 @@ export function asking({ graded, runs, superseded }: Plan): (check: PlannedCheck
     const shownIn = finding.seenIn ?? run;
     const script = typeof spec.shownBy === 'function' ? spec.shownBy(shownIn) : spec.shownBy;
     const asked = shownIn === run ? spec.reproduce : undefined;
-    const words = finding.reproduce ?? asked ?? shownIn.scenario.reproduce;
-    const typed = shownIn.scenario.words === undefined ? `run ${words}` : words;
+    const { scenario } = shownIn;
+    const words = finding.reproduce ?? asked ?? scenario.reproduce;
+    const typedAs = (what: string): string => (scenario.words === undefined ? `run ${what}` : what);
+    const typed = typedAs(words);
+    const tried = finding.reproduce ?? asked ?? scenario.tried ?? scenario.reproduce;
     return {
       id,
       title,
       status: 'failed',
       ...diagnose(id, shownIn, finding, misconceptions, spec),
-      tried: typed,
+      tried: typedAs(tried),
       reproduce: `npm run box -- ${spoken(graded)} ${script === undefined ? typed : `host '${script}'`}`,
       next: `npm run hint ${spoken(level)} ${id}`,
     };

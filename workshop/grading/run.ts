@@ -344,10 +344,11 @@ function crowdOf(
   };
 }
 
-/** What gives a program the groups and the capabilities that it is to be started with. See setpriv(1). */
-function startedWith({ groups, inherits }: Scenario): string[] {
+/** What gives a program the umask, the groups and the capabilities that it is to be started with. See setpriv(1). */
+function startedWith({ umask, groups, inherits }: Scenario): string[] {
   const added = inherits?.map((name) => `+${name}`).join(',');
   return [
+    ...(umask === undefined ? [] : ['sh', '-c', `umask ${umask} && exec "$@"`, 'sh']),
     ...(groups === undefined ? [] : ['setpriv', '--groups', groups.join(','), '--']),
     ...(added === undefined ? [] : ['setpriv', `--inh-caps=${added}`, `--ambient-caps=${added}`, '--']),
   ];

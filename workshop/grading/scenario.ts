@@ -13,10 +13,14 @@ export type Scenario = {
    * an earlier run on this host has made.
    */
   words?: () => readonly string[];
+  /** The umask that box.ts is started with, in octal digits; that of the testbed where none is named. */
+  umask?: string;
   /** Words before them that ask for limits. A bonus level may leave them out: see departures.ts. */
   limits?: readonly string[];
   /** What a student types after `box -- level-NN run` to see the same; with `words`, after `box -- level-NN`. */
   reproduce: string;
+  /** What was run, in words for a student, where nobody would want to read it. */
+  tried?: string;
   /**
    * The testbed that it runs in: those of one name run on the same host, one after the other, in the order in which
    * graders ask for them. A host of its own where none is named.

@@ -85,6 +85,8 @@ export const companionShares = pick([200, 300, 700, 1536, 3000, 6000]);
 
 /** The second container on a host: it comes and goes while the first one holds still. A SIGKILL ends its command. */
 export const companion: Scenario = {
+  // Somebody's umask may be like this. What others need must not depend on it.
+  umask: '077',
   limits: ['--cpu-shares', String(companionShares)],
   args: [
     ...image,
@@ -119,6 +121,7 @@ export const tour: Scenario = {
   exits,
   files: { [secretFile]: { text: `${secret}\n`, mode: 0o644 } },
   reproduce: `sh -c 'pwd; ls / ..; ls -l /dev; cat /proc/mounts'`,
+  tried: `sh -c '…', a script that looks around in the container`,
 };
 
 /** A command that there is not, in an image that there is. */

@@ -241,6 +241,14 @@ export const misconceptions: readonly Misconception[] = [
     shows: () => true,
   },
   {
+    slug: 'mode-left-to-the-umask',
+    checks: ['04.6'],
+    man: 'umask(2)',
+    line: /\bmkdir\w*\((?!containerDir|imageDir|path\.dirname)/,
+    why: 'A new directory has the mode that was asked for, less the bits of the umask. The one of whoever starts box.ts may be 022, and then all is well; with 077 nobody but root can enter. Where the mode matters it has to be set afterwards (chmod).',
+    shows: (_run, finding) => /where umask is 077/.test(finding.expected),
+  },
+  {
     slug: 'upperdir-for-root-only',
     checks: ['04.6'],
     line: /upper\w* = .*mkdtemp|\b(mkdtemp|chmod)\w*\(.*upper|\bmkdir\w*\(.*0o?7[0-4]/i,
