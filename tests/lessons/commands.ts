@@ -2,12 +2,12 @@
 //
 // In a block ```console, a line that begins with "$ " is a command, and what follows is what it prints. In a block ```sh,
 // each line is a command whose output is not shown; so is `npm run …` within a sentence. In an output, "…" stands for
-// anything, and a line of its own for any lines. A comment right before a block says what else there is to know:
+// anything, and a line of its own for any lines. A reader sees every command, and can type it. A comment right before a
+// block says which program it is that prints this, where it is not the reference solution:
 //
-//   <!-- run: COMMAND -->              the block is what COMMAND prints
-//   <!-- run 01-chroot/no-chdir: … --> likewise, with that wrong program as the student's box.ts
-//   <!-- run with the code above before `WORDS`: … --> likewise, with the last block of ts put before the first line
-//                                      of the solution that has these words
+//   <!-- run 01-chroot/no-chdir -->    that wrong program: what a student sees who has made this mistake
+//   <!-- run with the code above before `WORDS` -->  the solution with the last block of ts put before its first line
+//                                      that has these words
 //   <!-- not run: REASON -->           the block is no matter of this test
 import MarkdownIt from 'markdown-it';
 
@@ -25,7 +25,10 @@ export type LessonCommand = {
   inline: boolean;
 };
 
-const noteForm = /<!-- (not run|run)(?: ([\w-]+\/[\w-]+)| with the code above before `([^`]+)`)?: (.*) -->/;
+/** The program that prints what a block shows. */
+type Printer = Pick<LessonCommand, 'mistake' | 'added'>;
+
+const solution: Printer = { mistake: null, added: null };
 
 /** The commands of a lesson, in order. @throws Error naming the line of a block that is not as above */
 export function commandsOf(markdown: string): LessonCommand[] {
@@ -46,24 +49,29 @@ export function commandsOf(markdown: string): LessonCommand[] {
     if (!['console', 'sh'].includes(language)) return [];
     const before = tokens[index - 1];
     const line = token.map![0] + 1;
-    const note = before?.type === 'html_block' ? noteForm.exec(before.content) : null;
-    if (before?.type === 'html_block' && /<!-- (not )?run/.test(before.content) && note === null) {
-      throw new Error(`line ${line}: the comment before this block cannot be understood: ${before.content}`);
-    }
+    const note = before?.type === 'html_block' && /<!-- (not )?run/.test(before.content) ? before.content.trim() : null;
+    if (note?.startsWith('<!-- not run: ') === true) return [];
+    const printer = note === null ? solution : printerOf(note, code);
+    if (printer === null) throw new Error(`line ${line}: the comment before this block cannot be understood: ${note}`);
     const lines = token.content.replace(/\n$/, '').split('\n');
-    if (note?.[1] === 'not run') return [];
-    if (note !== null) {
-      const [, , mistake = null, words, command] = note;
-      const added = words === undefined ? null : { code, before: words };
-      return [{ ...plain(line, command!), mistake, added, output: lines }];
-    }
-    if (language === 'console') return split(lines, line);
-    return lines.filter((command) => command !== '' && !command.startsWith('#')).map((command) => plain(line, command));
+    const commands =
+      language === 'console'
+        ? split(lines, line)
+        : lines.filter((command) => command !== '' && !command.startsWith('#')).map((command) => plain(line, command));
+    return commands.map((command) => ({ ...command, ...printer }));
   });
 }
 
+/** The program that a comment names; null where it cannot be understood. `code` is the last block of ts before it. */
+function printerOf(note: string, code: string): Printer | null {
+  const form = /^<!-- run (?:with the code above before `(?<words>[^`]+)`|(?<mistake>[\w-]+\/[\w-]+)) -->$/;
+  const { words, mistake } = form.exec(note)?.groups ?? {};
+  if (mistake !== undefined) return { mistake, added: null };
+  return words === undefined ? null : { mistake: null, added: { code, before: words } };
+}
+
 function plain(line: number, command: string): LessonCommand {
-  return { line, command, mistake: null, added: null, output: null, inline: false };
+  return { line, command, ...solution, output: null, inline: false };
 }
 
 function split(lines: string[], line: number): LessonCommand[] {
