@@ -16,6 +16,7 @@ import { workshopRoot } from '../../workshop/paths.ts';
 import { checkLinks } from '../../workshop/site/build.ts';
 import { render } from '../../workshop/site/markdown.ts';
 import { type Source, withChecks } from '../../workshop/site/pages.ts';
+import { plain } from '../../workshop/site/search-index.ts';
 import { onEveryPage, openBrowser } from './browser.ts';
 
 const start = path.join(workshopRoot, 'workshop/cli/start.mjs');
@@ -184,24 +185,56 @@ test('the search finds every page by a word that only it has, and every section 
       .not.toBe(0);
   }
   const lost = await tab.evaluate(
-    (all) => {
-      type Index = { search(words: string, options: object): { address: string }[] };
-      const { boxwrightSearch: stored, MiniSearch } = window as unknown as {
-        boxwrightSearch: { index: object; options: object };
-        MiniSearch: { loadJS(index: object, options: object): Index };
+    async (all) => {
+      type Place = { address: string; queryTerms: string[] };
+      // The functions of site.js.
+      const { loadIndex, wordsSought, placesWith } = window as unknown as {
+        loadIndex(): Promise<object>;
+        wordsSought(query: string): string[];
+        placesWith(words: string[], index: object): Place[];
       };
-      const index = MiniSearch.loadJS(stored.index, stored.options);
+      const index = await loadIndex();
       const sections = all.flatMap(({ page, headings }) =>
         headings.map(({ id, textContent }) => ({ address: `${page}#${id}`, textContent })),
       );
-      return sections.filter(
-        ({ address, textContent }) =>
-          !index.search(textContent, { combineWith: 'AND' }).some((hit) => hit.address === address),
-      );
+      return sections.filter(({ address, textContent }) => {
+        const words = wordsSought(textContent);
+        const withAll = placesWith(words, index).filter(({ queryTerms }) => queryTerms.length === words.length);
+        return !withAll.some((place) => place.address === address);
+      });
     },
     texts.map(({ page, headings }) => ({ page, headings })),
   );
   expect(lost).toEqual([]);
+});
+
+test.for([
+  { query: 'ctrl-c', marks: ['ctrl'], first: 'Observe' },
+  { query: 'what is a zombie', marks: ['zombie'], first: 'How a process begins and ends' },
+  { query: 'pivot_root', marks: ['pivot_root'], first: 'pivot_root' },
+  { query: 'the CPU shares', marks: ['cpu', 'shares'], first: 'CPU' },
+  { query: 'newns', marks: ['newns'], first: 'What is left for you to know' },
+  // Spelt nearly like that.
+  { query: 'namspaces', marks: ['namespaces'], first: 'Namespaces' },
+])('a search for "$query" marks that and nothing else', async ({ query, marks, first }) => {
+  await using context = await browser.newContext();
+  const tab = await context.newPage();
+  await tab.goto(`${fromFolder}index.html`);
+  await tab.locator('#search').fill(query);
+  const places = tab.locator('#found a');
+  await places.first().waitFor();
+  expect.soft(await places.first().locator('strong').textContent()).toBe(first);
+  const marked = await tab.locator('#found mark').allTextContents();
+  expect(new Set(marked.map((text) => text.toLowerCase()))).toEqual(new Set(marks));
+  // Each place shows why it was found.
+  for (const place of await places.all()) expect(await place.locator('mark').count()).toBeGreaterThan(0);
+});
+
+test('an excerpt keeps the cells of a table apart', () => {
+  const table = '<div><table>\n<thead>\n<tr>\n<th></th>\n<th>v2</th>\n<th>v1</th>\n</tr>\n</thead>\n<tbody>\n';
+  const row = '<tr>\n<td>who is in it</td>\n<td><code>cgroup.procs</code></td>\n<td>the same</td>\n</tr>\n';
+  const html = `<p>So:</p>\n${table}${row}</tbody>\n</table></div>\n<p>After.</p>`;
+  expect(plain(html)).toBe('So: v2 · v1 | who is in it · cgroup.procs · the same After.');
 });
 
 test.for(['light', 'dark'] as const)('axe finds nothing serious, %s', async (colorScheme) => {

@@ -10,7 +10,7 @@ export const searchFields = {
 
 /** A script that hands over the index and its options: a page from file:// may load scripts and nothing else. */
 export function searchIndex(pages: readonly Page[]): string {
-  const index = new MiniSearch({ ...searchFields, processTerm });
+  const index = new MiniSearch({ ...searchFields, tokenize: wordsOf });
   const sections = pages.flatMap(({ file, title, html }) =>
     html.split(/(?=<h[123] id=")/).map((part) => {
       const [whole = '', id = '', heading = ''] = /^<h[123] id="([^"]+)"[^>]*>(.*?)<\/h\d>/s.exec(part) ?? [];
@@ -26,14 +26,18 @@ export function searchIndex(pages: readonly Page[]): string {
   return `window.boxwrightSearch = ${JSON.stringify({ options: searchFields, index })};\n`;
 }
 
-/** MiniSearch takes `<` and `>` for parts of a word: whoever looks for `defunct` means `<defunct>`, too. */
-function processTerm(term: string): string {
-  return term.replaceAll(/^<+|>+$/g, '').toLowerCase();
+/** The words of a text. `pivot_root` is a word, and can also be found by its parts: `CLONE_NEWNS` by `newns`. */
+function wordsOf(text: string): string[] {
+  const words = text.match(/[\p{L}\p{N}_]+/gu) ?? [];
+  return words.flatMap((word) => (word.includes('_') ? [word, ...word.split('_').filter(Boolean)] : [word]));
 }
 
-/** What a reader sees of some HTML, without its pictures' lines. */
-function plain(html: string): string {
+/** What a reader sees of some HTML, without its pictures' lines. The cells of a table have something between them. */
+export function plain(html: string): string {
   return html
+    .replaceAll(/<t([hd])\b[^>]*>\s*<\/t\1>\s*/g, '')
+    .replaceAll(/<\/t[hd]>\s*<t[hd]\b[^>]*>/g, ' · ')
+    .replaceAll(/<\/tr>(?=\s*(?:<\/thead>\s*<tbody>\s*)?<tr\b)/g, ' | ')
     .replaceAll(/<\/?(?:code|a|em|strong|span)\b[^>]*>/g, '')
     .replaceAll(/<[^>]+>/g, ' ')
     .replaceAll('&lt;', '<')

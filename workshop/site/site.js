@@ -59,16 +59,44 @@ function load(name) {
   });
 }
 
+// Words that nobody looks for.
+const COMMON = new Set(
+  (
+    'a an and are as at be but by can did do does for from had has have how i if in is it its me my no not of on or our ' +
+    'so than that the their them then there these they this to was we were what when where which who whose why will ' +
+    'with you your'
+  ).split(' '),
+);
+
+/** What a query looks for: its words of two letters or more, without those that are everywhere. */
+function wordsSought(query) {
+  const words = (query.toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? []).filter((word) => word.length > 1);
+  const rare = words.filter((word) => !COMMON.has(word));
+  return [...new Set(rare.length > 0 ? rare : words)];
+}
+
+/** The places with any of the words, those with most of them first. Words spelt nearly like that: only if none has all. */
+function placesWith(words, loaded) {
+  const options = { tokenize: () => words, prefix: true, boost: { heading: 4, page: 2 } };
+  const exact = loaded.search(words.join(' '), options);
+  const hits = exact.some(({ queryTerms }) => queryTerms.length === words.length)
+    ? exact
+    : loaded.search(words.join(' '), { ...options, fuzzy: (term) => (term.length > 4 ? 0.15 : false) });
+  return hits.sort((one, other) => other.queryTerms.length - one.queryTerms.length || other.score - one.score);
+}
+
 async function search() {
-  const words = input.value.trim();
-  if (words === '') return close();
+  const query = input.value;
+  const words = wordsSought(query);
+  if (words.length === 0) return close();
   const loaded = await loadIndex();
   // Typed on meanwhile: the later call shows what was meant.
-  if (words !== input.value.trim()) return;
-  const fuzzy = (term) => (term.length > 4 ? 0.15 : false);
-  const hits = loaded.search(words, { prefix: true, fuzzy, combineWith: 'AND', boost: { heading: 4, page: 2 } });
+  if (query !== input.value) return;
+  const hits = placesWith(words, loaded);
+  const places = (word) => hits.filter(({ queryTerms }) => queryTerms.includes(word)).length;
+  const rarestFirst = words.toSorted((one, other) => places(one) - places(other));
   status.textContent = count(hits.length);
-  list.replaceChildren(...hits.slice(0, MOST).map(shown));
+  list.replaceChildren(...hits.slice(0, MOST).map((hit) => shown(hit, rarestFirst)));
   found.hidden = false;
 }
 
@@ -77,31 +105,42 @@ function count(hits) {
   return hits > MOST ? `The best ${MOST} of ${hits} places` : hits === 1 ? '1 place' : `${hits} places`;
 }
 
-/** One place: its heading, and the words around the first that was found. */
-function shown({ address, page, heading, text, terms }) {
+/** One place: its heading, and the words around the rarest that was found. */
+function shown({ address, page, heading, text, terms }, words) {
+  // What is only spelt nearly like a word is marked as a whole.
+  const similar = terms.filter((term) => !words.some((word) => term.startsWith(word)));
+  const beginnings = [...words, ...similar].map(beginning);
   const link = document.createElement('a');
   link.href = address;
   const title = document.createElement('strong');
-  title.textContent = heading;
+  title.append(...marked(heading, beginnings));
   const where = document.createElement('small');
-  where.textContent = page;
-  const lower = text.toLowerCase();
-  const positions = terms.map((term) => lower.indexOf(term)).filter((position) => position >= 0);
-  const start = Math.max(0, (positions.length > 0 ? Math.min(...positions) : 0) - 50);
+  where.append(...marked(page, beginnings));
   const excerpt = document.createElement('span');
-  excerpt.append(start > 0 ? '…' : '', ...marked(text.slice(start, start + 150), terms), '…');
+  const start = startOfExcerpt(text, beginnings);
+  const end = start + 150;
+  excerpt.append(start > 0 ? '…' : '', ...marked(text.slice(start, end), beginnings), end < text.length ? '…' : '');
   link.append(title, ...(heading === page ? [] : [where]), excerpt);
   const item = document.createElement('li');
   item.append(link);
   return item;
 }
 
-function marked(text, terms) {
-  const pattern = new RegExp(
-    `(${terms.map((term) => term.replaceAll(/[\^$\\.*+?()[\]{}|/]/g, '\\$&')).join('|')})`,
-    'iu',
-  );
-  return text.split(pattern).map((part, position) => {
+/** A pattern for that word, or for words that begin with it. */
+function beginning(word) {
+  return `(?<![\\p{L}\\p{N}])${word}`;
+}
+
+/** A little before the first of these that the text has, at the beginning of a word. */
+function startOfExcerpt(text, beginnings) {
+  const position = beginnings.map((one) => text.search(new RegExp(one, 'iu'))).find((place) => place >= 0) ?? 0;
+  return position < 50 ? 0 : text.lastIndexOf(' ', position - 45) + 1;
+}
+
+function marked(text, beginnings) {
+  // The longest first: where both "mount" and "mounts" are sought, all of "mounts" is marked.
+  const longestFirst = beginnings.toSorted((one, other) => other.length - one.length);
+  return text.split(new RegExp(`(${longestFirst.join('|')})`, 'iu')).map((part, position) => {
     if (position % 2 === 0) return part;
     const mark = document.createElement('mark');
     mark.textContent = part;
