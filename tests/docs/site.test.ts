@@ -237,6 +237,78 @@ test('an excerpt keeps the cells of a table apart', () => {
   expect(plain(html)).toBe('So: v2 · v1 | who is in it · cgroup.procs · the same After.');
 });
 
+describe('on a phone', () => {
+  const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } as const;
+
+  test('no option is broken at a hyphen where a line ends', async () => {
+    await using context = await browser.newContext(phone);
+    const broken = await onEveryPage(context, fromFolder, pages, async (tab, name) => {
+      await tab.locator('details').evaluateAll((all) => all.forEach((folded) => folded.setAttribute('open', '')));
+      const words = await tab
+        .locator('.word')
+        .evaluateAll((all) =>
+          all.filter((word) => word.getClientRects().length > 1).map(({ textContent }) => textContent),
+        );
+      return words.map((word) => ({ name, word }));
+    });
+    expect(broken.flat()).toEqual([]);
+    const tab = await context.newPage();
+    await tab.goto(`${fromFolder}lesson-05-uts-namespace.html`);
+    const words = await tab.locator('.command .word').allTextContents();
+    expect(words).toContain('--solution');
+  });
+
+  test('drawings are no wider than the screen, and a wide table has a shadow at its edge', async () => {
+    await using context = await browser.newContext(phone);
+    const cut = await onEveryPage(context, fromFolder, pages, async (tab, name) => {
+      const wide = await tab
+        .locator('.figure')
+        .evaluateAll((all) =>
+          all.filter(
+            (drawing) => drawing.scrollWidth > drawing.clientWidth || drawing.getBoundingClientRect().right > 390,
+          ),
+        );
+      return wide.map(() => name);
+    });
+    expect(cut.flat()).toEqual([]);
+    const tab = await context.newPage();
+    await tab.goto(`${fromFolder}handbook-cgroups.html`);
+    const background = await tab
+      .locator('.table')
+      .first()
+      .evaluate((table) => getComputedStyle(table).background);
+    expect(background).toMatch(/linear-gradient.*scroll/);
+  });
+
+  test('the button to copy covers no text, and takes no line of its own', async () => {
+    await using context = await browser.newContext(phone);
+    const bad = await onEveryPage(context, fromFolder, pages, async (tab, name) => {
+      const blocks = await tab.locator('.code').evaluateAll((all) =>
+        all
+          .filter((block) => block.getClientRects().length > 0)
+          .map((block) => {
+            const text = block.querySelector('code')!.getBoundingClientRect();
+            const button = block.querySelector('.copy')!.getBoundingClientRect();
+            return { room: text.top - block.getBoundingClientRect().top, covered: button.bottom - text.top };
+          }),
+      );
+      return blocks.filter(({ room, covered }) => room > 24 || covered > 0).map((block) => ({ name, ...block }));
+    });
+    expect(bad.flat()).toEqual([]);
+  });
+
+  test('nobody is told to press a key', async () => {
+    await using context = await browser.newContext(phone);
+    const tab = await context.newPage();
+    await tab.goto(`${fromFolder}index.html`);
+    expect(await tab.getByText('to search in all pages').isVisible()).toBe(false);
+    await using desk = await browser.newContext();
+    const other = await desk.newPage();
+    await other.goto(`${fromFolder}index.html`);
+    expect(await other.getByText('to search in all pages').isVisible()).toBe(true);
+  });
+});
+
 test.for(['light', 'dark'] as const)('axe finds nothing serious, %s', async (colorScheme) => {
   await using context = await browser.newContext({ colorScheme });
   const violations = await onEveryPage(context, fromFolder, pages, async (tab, name) => {

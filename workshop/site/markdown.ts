@@ -1,4 +1,5 @@
-// A page's markdown as HTML: code in colours, links between pages, figures and tables that scroll by themselves.
+// A page's markdown as HTML: code in colours, links between pages, figures that fit, and tables that scroll by
+// themselves.
 import fs from 'node:fs';
 import path from 'node:path';
 import hljs from 'highlight.js/lib/common';
@@ -26,6 +27,8 @@ export function render(source: Source, known: Known): Page {
     slugify,
     callback: ({ tag }, { slug, title }) => headings.push({ level: Number(tag.slice(1)), id: slug, title }),
   });
+  markdown.renderer.rules['code_inline'] = (tokens, index) =>
+    `<code>${unbroken(escape(tokens[index]!.content))}</code>`;
   markdown.renderer.rules['table_open'] = () => '<div class="table"><table>\n';
   markdown.renderer.rules['table_close'] = () => '</table></div>\n';
   markdown.core.ruler.push('links', ({ tokens }) => {
@@ -94,7 +97,7 @@ function pageOf(href: string, source: Source, sources: readonly Source[]): Sourc
 }
 
 function figure(svg: string): string {
-  // As wide as it was drawn, and no wider; on a narrow screen it scrolls.
+  // As wide as it was drawn, and no wider; on a narrow screen it is smaller.
   const width = /viewBox="[\d.-]+ [\d.-]+ ([\d.]+)/.exec(svg)?.[1];
   return `<div class="figure"${width === undefined ? '' : ` style="--width: ${width}px"`}>${svg}</div>`;
 }
@@ -104,10 +107,18 @@ const languages: Readonly<Record<string, string>> = { sh: 'bash', ts: 'typescrip
 /** What is inside of <code>. Of a terminal only the commands are marked, with class "command", for the button to copy. */
 function highlight(code: string, language: string): string {
   if (language === 'console') {
-    return escape(code).replaceAll(/^\$ (.*)$/gm, '<span class="prompt">$ </span><span class="command">$1</span>');
+    return escape(code).replaceAll(
+      /^\$ (.*)$/gm,
+      (_line, command: string) => `<span class="prompt">$ </span><span class="command">${unbroken(command)}</span>`,
+    );
   }
   const name = languages[language] ?? language;
   return hljs.getLanguage(name) === undefined ? escape(code) : hljs.highlight(code, { language: name }).value;
+}
+
+/** Escaped text whose words do not break at a hyphen where the line ends; but one too long for a phone may. */
+export function unbroken(text: string): string {
+  return text.replaceAll(/(?<!\S)\S*-\S*/g, (word) => (word.length > 30 ? word : `<span class="word">${word}</span>`));
 }
 
 export function escape(text: string): string {
