@@ -214,6 +214,7 @@ check('00.5', 'its exit status is reported as it is, a signal as 128 + n', {
       return {
         expected: 'status 0 for a command that ended with 0',
         actual: showEnd(held.run!),
+        reproduce: 'true',
         at: findCall(held.run!, 'waitpid', ({ phase }) => phase === 'done'),
       };
     }
