@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { intakeLimits } from '../../workshop/class/basket.ts';
 import { takeIn } from '../../workshop/class/intake.ts';
@@ -142,6 +143,73 @@ describe('enemies', () => {
       unusable: { '05-uts-namespace': 'its box.ts is no plain file' },
     });
     expect(fs.existsSync(mark)).toBe(false);
+  });
+});
+
+describe('bytes of any kind: a reason in one line, and never an error', () => {
+  /** Numbers from 0 to below 1 that look random and are the same each time. */
+  function openDice(): () => number {
+    let state = 1;
+    return () => {
+      state = (state * 1_664_525 + 1_013_904_223) >>> 0;
+      return state / 2 ** 32;
+    };
+  }
+
+  const dice = openDice();
+  const noise = (length: number): Buffer => Buffer.from(Array.from({ length }, () => dice() * 256));
+  const head = (hexadecimal: string) => (): Buffer => Buffer.concat([Buffer.from(hexadecimal, 'hex'), noise(1500)]);
+  const archive = tarOf([{ path: box, content: 'export {};\n'.repeat(200) }]);
+  /** Cut off somewhere or not, and with a few other bytes. */
+  const spoilt = (bytes: Buffer): Buffer => {
+    const copy = Buffer.from(bytes.subarray(0, Math.ceil((dice() + 0.5) * bytes.length)));
+    for (let times = 0; times < 4; times += 1) copy[Math.floor(dice() * copy.length)] = dice() * 256;
+    return copy;
+  };
+  const kinds: Record<string, () => Buffer> = {
+    noise: () => noise(1 + Math.floor(dice() * 1500)),
+    'one byte, again and again': () => Buffer.alloc(600, dice() * 256),
+    'like a PNG': head('89504e470d0a1a0a'),
+    'like a JPEG': head('ffd8ffe000104a46494600'),
+    'like a zip': head('504b0304'),
+    'like a gzip': head('1f8b0800'),
+    'a spoilt tar': () => spoilt(archive),
+    'a spoilt tar in a gzip': () => gzipSync(spoilt(archive)),
+    'a spoilt gzip': () => spoilt(gzipSync(archive)),
+  };
+
+  async function reasonsOf(bytes: () => Buffer, times: number): Promise<void> {
+    using folder = openFolder();
+    const file = path.join(folder.path, 'ada');
+    for (let index = 0; index < times; index += 1) {
+      fs.writeFileSync(file, bytes());
+      const { problem, boxes, unusable } = await take(file);
+      if (problem === null) expect([...Object.keys(boxes), ...Object.keys(unusable)]).not.toEqual([]);
+      else expect(problem).toMatch(/^it[ s].+$/);
+    }
+  }
+
+  test.for(Object.keys(kinds))('%s', async (kind) => {
+    await reasonsOf(kinds[kind]!, 40);
+  });
+
+  test('a spoilt zip', async () => {
+    using folder = openFolder();
+    const file = path.join(folder.path, 'right.zip');
+    await writeZip(file, { [box]: 'export {};\n'.repeat(200) });
+    const bytes = fs.readFileSync(file);
+    await reasonsOf(() => spoilt(bytes), 40);
+  });
+
+  test('no number where a tar has one', async () => {
+    using folder = openFolder();
+    const file = path.join(folder.path, 'picture.png');
+    fs.writeFileSync(file, Buffer.alloc(600, 0xd8));
+    expect((await take(file)).problem).toBe('it is neither a folder nor a tar, zip or git bundle');
+  });
+
+  test('an entry that is gone by now', async () => {
+    expect((await take('/no/such/entry')).problem).toMatch(/^it cannot be read \(ENOENT/);
   });
 });
 

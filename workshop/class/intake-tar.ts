@@ -9,7 +9,13 @@ import { Unusable } from './submission.ts';
 
 /** Whether these are the first bytes of a tar: a header whose checksum is right. See tar(5). */
 export function isTar(head: Buffer): boolean {
-  return head.length === 512 && new tar.Header(head, 0).cksumValid;
+  if (head.length !== 512) return false;
+  try {
+    return new tar.Header(head, 0).cksumValid === true;
+  } catch {
+    // Of bytes that are no numbers in any of tar's ways of writing them.
+    return false;
+  }
 }
 
 /** Takes what is wanted out of a tar. @throws Unusable */

@@ -15,10 +15,47 @@ const PROGRESS = 'progress.json';
 
 /** Takes what is to be graded out of an entry. It always comes to a submission: whatever is wrong with it is said in it. */
 export async function takeIn(entry: Entry, asked: readonly Level[] | null): Promise<Submission> {
+  const submission = nothingOf(entry);
+  try {
+    submission.handedIn = fs.lstatSync(entry.file).mtime.toISOString();
+    await lookThrough(entry.file, submission, asked);
+    return submission;
+  } catch (error) {
+    // Of one entry, whatever it was: the others do not wait for it.
+    return { ...submission, boxes: {}, unusable: {}, problem: problemOf(error) };
+  }
+}
+
+/** The submission of somebody of whom nothing has been taken in yet. */
+function nothingOf({ student }: Entry): Submission {
+  return {
+    student,
+    boxes: {},
+    unusable: {},
+    problem: null,
+    handedIn: new Date().toISOString(),
+    commit: null,
+    passedAtHome: {},
+  };
+}
+
+/** Why an entry is of no use, from the error that came while it was looked through: in one line. */
+function problemOf(error: unknown): string {
+  if (error instanceof Unusable) return error.message;
+  const { message, syscall } = error as NodeJS.ErrnoException;
+  const said = String(message ?? error)
+    .split('\n')[0]!
+    .slice(0, 120);
+  // What a library stumbles over that was to unpack it.
+  return syscall === undefined ? `it is no archive that can be read (${said})` : `it cannot be read (${said})`;
+}
+
+/** Fills a submission with what is wanted of an entry. @throws Unusable, and whatever else befalls those who read it */
+async function lookThrough(file: string, submission: Submission, asked: readonly Level[] | null): Promise<void> {
   const wanted = asked ?? numberedLevels();
   const found = new Map<string, { name: string; content: Uint8Array | string }[]>();
   let looked = 0;
-  const basket: Basket = {
+  await takeFrom(file, {
     wants(name) {
       looked += 1;
       if (looked > intakeLimits.files) throw new Unusable(`it has more than ${intakeLimits.files} files`);
@@ -33,24 +70,7 @@ export async function takeIn(entry: Entry, asked: readonly Level[] | null): Prom
       submission.commit = commit;
       submission.handedIn = time.toISOString();
     },
-  };
-  const submission: Submission = {
-    student: entry.student,
-    boxes: {},
-    unusable: {},
-    problem: null,
-    handedIn: fs.lstatSync(entry.file).mtime.toISOString(),
-    commit: null,
-    passedAtHome: {},
-  };
-  try {
-    await takeFrom(entry.file, basket);
-  } catch (error) {
-    if (error instanceof Unusable) return { ...submission, problem: error.message };
-    // Of one entry: the others do not wait for it.
-    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
-    return { ...submission, problem: `it cannot be read (${(error as Error).message})` };
-  }
+  });
   for (const { name } of wanted) {
     const candidates = found.get(name);
     if (candidates === undefined) continue;
@@ -65,7 +85,6 @@ export async function takeIn(entry: Entry, asked: readonly Level[] | null): Prom
     submission.problem = `it has no file such as levels/${wanted[0]!.name}/box.ts`;
   }
   submission.passedAtHome = progressIn(found.get(PROGRESS)?.[0]?.content);
-  return submission;
 }
 
 async function takeFrom(file: string, basket: Basket): Promise<void> {
