@@ -46,7 +46,7 @@ const lastly: readonly Misconception[] = [
   {
     slug: 'never-ends',
     checks: [],
-    why: 'The program was ended: it had done nothing for 10 seconds, or had computed for as long. Something waits for what never comes: look at the last call that began.',
+    why: 'The program was ended: it had done nothing for too long, or had computed for too long. Either it waits for what never comes, or a loop in it never ends: look at the last call that began, and at what comes after it.',
     shows: (run) => (run.timedOut ? (run.trace.at(-1) ?? true) : false),
   },
 ];
