@@ -22,6 +22,7 @@ function submissions(count: number): Submission[] {
     student: `s${index}`,
     boxes: { '00-fork-exec': `// s${index}` },
     unusable: {},
+    untouched: [],
     problem: null,
     handedIn: '2026-11-24T12:00:00.000Z',
     commit: null,

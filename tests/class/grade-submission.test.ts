@@ -21,6 +21,7 @@ function submission(...levels: string[]): Submission {
     student: 'ada',
     boxes: Object.fromEntries(levels.map((name) => [name, `// ${name}`])),
     unusable: {},
+    untouched: [],
     problem: null,
     handedIn: '2026-11-24T12:00:00.000Z',
     commit: null,
@@ -132,6 +133,15 @@ test('what everybody had to hand in, and did not, is said', async () => {
     ['passed', null],
     ['unusable', 'its box.ts is empty'],
   ]);
+});
+
+test('a skeleton in which nothing was done is missing, and the reason says so', async () => {
+  const given = { ...submission(), untouched: ['00-fork-exec'] };
+  const { verdicts } = await gradeSubmission(given, workerThat(), { ...terms, asked: ['00-fork-exec'] });
+  expect(verdicts).toMatchObject([
+    { status: 'missing', reason: 'its box.ts is the skeleton as it was handed out, with nothing done' },
+  ]);
+  expect((await gradeSubmission(given, workerThat(), terms)).verdicts).toEqual([]);
 });
 
 test('another error is ours to see', async () => {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { intakeLimits } from '../../workshop/class/basket.ts';
 import { takeIn } from '../../workshop/class/intake.ts';
 import { entriesOf, type Submission } from '../../workshop/class/submission.ts';
-import { findLevel } from '../../workshop/levels.ts';
+import { findLevel, numberedLevels, skeletonFile } from '../../workshop/levels.ts';
 import { openFolder } from '../cli/command.ts';
 import { forms, handIn, tarOf, writeFolder, writeZip } from './archives.ts';
 import { type Expected, makeSubmissions } from './submissions.ts';
@@ -218,8 +218,67 @@ test('one file without its folder, where it is clear what it is for', async () =
   const file = path.join(folder.path, 'ada');
   writeFolder(file, { 'box.ts': 'export {};' });
   expect((await take(file, ['05'])).boxes).toEqual({ '05-uts-namespace': 'export {};' });
-  expect((await take(file, ['05', '06'])).problem).toContain('it has no file such as');
+  expect(await take(file, ['05', '06'])).toMatchObject({ problem: null, boxes: {} });
   expect((await take(file)).problem).toContain('it has no file such as');
+  const bonus = path.join(folder.path, 'bob');
+  writeFolder(bonus, { 'bonus-network/box.ts': 'export {};' });
+  expect(await take(bonus, ['05'])).toMatchObject({ problem: null, boxes: {} });
+});
+
+test('who lacks the level that was asked for handed in nothing wrong, unless it cannot be read', async () => {
+  using folder = openFolder();
+  const [empty, other, text] = ['empty', 'other', 'text'].map((name) => path.join(folder.path, name)) as [
+    string,
+    string,
+    string,
+  ];
+  writeFolder(empty, {});
+  writeFolder(other, { 'levels/00-fork-exec/box.ts': 'export {};' });
+  fs.writeFileSync(text, 'I was ill.');
+  for (const file of [empty, other]) expect(await take(file, ['05'])).toMatchObject({ problem: null, boxes: {} });
+  expect((await take(text, ['05'])).problem).toContain('neither a folder nor');
+});
+
+test('bonus levels alone: the reason says that they are not graded', async () => {
+  using folder = openFolder();
+  const file = path.join(folder.path, 'ada');
+  writeFolder(file, { 'levels/bonus-network/box.ts': 'export {};' });
+  expect((await take(file)).problem).toBe('it has only bonus levels, which are not graded for a class');
+});
+
+describe('a skeleton in which nothing was done counts as not handed in', () => {
+  const skeleton = (name: string): string => fs.readFileSync(skeletonFile(findLevel(name)!), 'utf8');
+
+  test('in a checkout of which one level was done', async () => {
+    using folder = openFolder();
+    const file = path.join(folder.path, 'ada');
+    writeFolder(file, {
+      ...Object.fromEntries(numberedLevels().map(({ name }) => [`levels/${name}/box.ts`, skeleton(name)])),
+      [box]: `${skeleton('05')}// mine\n`,
+    });
+    expect(await take(file)).toMatchObject({ problem: null, boxes: { '05-uts-namespace': expect.any(String) } });
+    expect(Object.keys((await take(file)).boxes)).toEqual(['05-uts-namespace']);
+    expect(await take(file, ['06'])).toMatchObject({ problem: null, boxes: {}, untouched: ['06-pid-namespace'] });
+  });
+
+  test.for([
+    { what: 'as it is', changed: skeleton('05') },
+    { what: 'with the line endings of Windows', changed: skeleton('05').replaceAll('\n', '\r\n') },
+    { what: 'with blanks at the ends', changed: `${skeleton('05').replaceAll('\n', '  \n')}\n\n` },
+    { what: 'without the last newline', changed: skeleton('05').trimEnd() },
+  ])('$what', async ({ changed }) => {
+    using folder = openFolder();
+    const file = path.join(folder.path, 'ada');
+    writeFolder(file, { [box]: changed });
+    expect((await take(file)).problem).toBe('nothing is done in it: each box.ts is the skeleton as it was handed out');
+  });
+
+  test('a level begun is graded, also where hardly anything is done', async () => {
+    using folder = openFolder();
+    const file = path.join(folder.path, 'ada');
+    writeFolder(file, { [box]: skeleton('05').replace('TODO', 'todo') });
+    expect(Object.keys((await take(file)).boxes)).toEqual(['05-uts-namespace']);
+  });
 });
 
 test('students are named as their entries are, and nobody is lost', () => {

@@ -32,6 +32,7 @@ function submission(index: number, kind: Kind, milliseconds: number): Submission
     student: `${kind}-${index}`,
     boxes: { '00-fork-exec': `// ${JSON.stringify({ student: `${kind}-${index}`, verdict: kind, milliseconds })}\n` },
     unusable: {},
+    untouched: [],
     problem: null,
     handedIn: '2026-11-24T12:00:00.000Z',
     commit: null,

@@ -48,7 +48,15 @@ export async function makeSubmissions(folder: string, few: boolean): Promise<Exp
     const number = level.number;
     const some = (wanted: readonly number[]): boolean => !few || wanted.includes(index);
     if (some([0, 3])) await program(`right-${number}`, level, read(solutionFile(level)), { status: 'passed' });
-    if (some([1, 5])) await program(`skeleton-${number}`, level, read(skeletonFile(level)), {});
+    const skeleton = read(skeletonFile(level));
+    if (some([1])) {
+      await program(`untouched-${number}`, level, skeleton, {
+        level: null,
+        status: 'unusable',
+        reason: 'nothing is done in it',
+      });
+    }
+    if (some([1, 5])) await program(`skeleton-${number}`, level, `${skeleton}// I begin here.\n`, {});
     const alternative = path.join(grading, 'alternatives', `${level.name}.ts`);
     if (some([2])) await program(`other-${number}`, level, read(alternative), { status: 'passed' });
     const mistakes = mistakesOf(level.name).filter((mistake) => notHere(mistake) === null);

@@ -26,7 +26,7 @@ export type GradingTerms = {
 
 /** Grades all that a student handed in. Faults of ours become verdicts that are none. */
 export async function gradeSubmission(submission: Submission, worker: Worker, terms: GradingTerms): Promise<Outcome> {
-  const { student, boxes, unusable, handedIn, commit, passedAtHome } = submission;
+  const { student, boxes, unusable, untouched, handedIn, commit, passedAtHome } = submission;
   const started = performance.now();
   const verdicts: Verdict[] = [];
   if (submission.problem !== null) verdicts.push(none(null, 'unusable', 'intake', submission.problem));
@@ -36,7 +36,10 @@ export async function gradeSubmission(submission: Submission, worker: Worker, te
     if (text !== undefined) verdicts.push(await gradeLevel(level, text));
     else if (problem !== undefined) verdicts.push(none(level, 'unusable', 'intake', problem));
     else if (terms.asked?.includes(level.name) && submission.problem === null) {
-      verdicts.push(none(level, 'missing', 'intake', 'it was not handed in'));
+      const reason = untouched.includes(level.name)
+        ? 'its box.ts is the skeleton as it was handed out, with nothing done'
+        : 'it was not handed in';
+      verdicts.push(none(level, 'missing', 'intake', reason));
     }
   }
   await worker.forget();

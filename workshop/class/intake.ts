@@ -1,19 +1,24 @@
 // Takes the box.ts of each level out of what a student handed in, without trust: whoever made it may be careless or
 // hostile, and this is root. Nothing is unpacked to a disk, no link is followed, nothing is run.
 import fs from 'node:fs';
-import { type Level, numberedLevels } from '../levels.ts';
+import { bonusLevels, type Level, numberedLevels } from '../levels.ts';
 import { type Basket, intakeLimits, tooLarge } from './basket.ts';
 import { takeFromBundle } from './intake-bundle.ts';
 import { takeFromFolder } from './intake-folder.ts';
 import { isTar, takeFromTar } from './intake-tar.ts';
 import { takeFromZip } from './intake-zip.ts';
+import { isUntouched } from './skeleton.ts';
 import { type Entry, type Submission, Unusable } from './submission.ts';
 
 /** Folders in which a box.ts is not the student's. */
 const notTheirs = new Set(['solutions', 'node_modules', '.git', '__MACOSX', '.vagrant']);
 const PROGRESS = 'progress.json';
 
-/** Takes what is to be graded out of an entry. It always comes to a submission: whatever is wrong with it is said in it. */
+/**
+ * Takes what is to be graded out of an entry. It always comes to a submission: whatever is wrong with it is said in it.
+ *
+ * @param asked the levels that everybody has to hand in; null where any will do
+ */
 export async function takeIn(entry: Entry, asked: readonly Level[] | null): Promise<Submission> {
   const submission = nothingOf(entry);
   try {
@@ -22,7 +27,7 @@ export async function takeIn(entry: Entry, asked: readonly Level[] | null): Prom
     return submission;
   } catch (error) {
     // Of one entry, whatever it was: the others do not wait for it.
-    return { ...submission, boxes: {}, unusable: {}, problem: problemOf(error) };
+    return { ...submission, boxes: {}, unusable: {}, untouched: [], problem: problemOf(error) };
   }
 }
 
@@ -32,6 +37,7 @@ function nothingOf({ student }: Entry): Submission {
     student,
     boxes: {},
     unusable: {},
+    untouched: [],
     problem: null,
     handedIn: new Date().toISOString(),
     commit: null,
@@ -55,11 +61,13 @@ async function lookThrough(file: string, submission: Submission, asked: readonly
   const wanted = asked ?? numberedLevels();
   const found = new Map<string, { name: string; content: Uint8Array | string }[]>();
   let looked = 0;
+  let hasBonus = false;
   await takeFrom(file, {
     wants(name) {
       looked += 1;
       if (looked > intakeLimits.files) throw new Unusable(`it has more than ${intakeLimits.files} files`);
       needInside(name);
+      hasBonus ||= isOfBonusLevel(name);
       return keyOf(name, wanted) !== null;
     },
     put(name, content) {
@@ -71,20 +79,30 @@ async function lookThrough(file: string, submission: Submission, asked: readonly
       submission.handedIn = time.toISOString();
     },
   });
-  for (const { name } of wanted) {
-    const candidates = found.get(name);
+  for (const level of wanted) {
+    const candidates = found.get(level.name);
     if (candidates === undefined) continue;
     try {
-      submission.boxes[name] = textOf(theOneOf(candidates));
+      const text = textOf(theOneOf(candidates));
+      if (isUntouched(level, text)) submission.untouched.push(level.name);
+      else submission.boxes[level.name] = text;
     } catch (error) {
       if (!(error instanceof Unusable)) throw error;
-      submission.unusable[name] = error.message;
+      submission.unusable[level.name] = error.message;
     }
   }
-  if (Object.keys(submission.boxes).length === 0 && Object.keys(submission.unusable).length === 0) {
-    submission.problem = `it has no file such as levels/${wanted[0]!.name}/box.ts`;
-  }
+  // Who lacks a level that was asked for is not of no use: that level is missing.
+  if (asked === null) submission.problem = nothingToGrade(submission, hasBonus);
   submission.passedAtHome = progressIn(found.get(PROGRESS)?.[0]?.content);
+}
+
+/** Why there is nothing to grade where nothing was asked for; null where there is something. */
+function nothingToGrade({ boxes, unusable, untouched }: Submission, hasBonus: boolean): string | null {
+  if (Object.keys(boxes).length > 0 || Object.keys(unusable).length > 0) return null;
+  const bonus = hasBonus ? '; bonus levels are not graded for a class' : '';
+  if (untouched.length > 0) return `nothing is done in it: each box.ts is the skeleton as it was handed out${bonus}`;
+  if (hasBonus) return 'it has only bonus levels, which are not graded for a class';
+  return `it has no file such as levels/${numberedLevels()[0]!.name}/box.ts`;
 }
 
 async function takeFrom(file: string, basket: Basket): Promise<void> {
@@ -122,17 +140,29 @@ function needInside(name: string): void {
   }
 }
 
+/** Whether it is the box.ts of a bonus level. */
+function isOfBonusLevel(name: string): boolean {
+  const parts = partsOf(name);
+  return parts !== null && parts.at(-1) === 'box.ts' && bonusLevels().some((level) => level.name === parts.at(-2));
+}
+
+/** The parts of a path; null where it leads into a folder in which nothing is the student's. */
+function partsOf(name: string): string[] | null {
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  return parts.some((part) => notTheirs.has(part)) ? null : parts;
+}
+
 /** What a file is wanted as: a level's name, or the progress; null where it is not wanted. */
 function keyOf(name: string, wanted: readonly Level[]): string | null {
-  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.some((part) => notTheirs.has(part))) return null;
+  const parts = partsOf(name);
+  if (parts === null) return null;
   const [file, folder] = [parts.at(-1), parts.at(-2)];
   if (file === PROGRESS && parts.length <= 2) return PROGRESS;
   if (file !== 'box.ts') return null;
   const level = wanted.find((one) => one.name === folder);
   if (level !== undefined) return level.name;
   // One file without its folder, where it is clear what it is meant for.
-  return wanted.length === 1 && parts.length <= 2 && !/^\d\d-/.test(folder ?? '') ? wanted[0]!.name : null;
+  return wanted.length === 1 && parts.length <= 2 && !/^(\d\d|bonus)-/.test(folder ?? '') ? wanted[0]!.name : null;
 }
 
 /** The one that is meant, of several files for a level: the one in a folder `levels`. */

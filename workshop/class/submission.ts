@@ -12,6 +12,8 @@ export type Submission = {
   boxes: Record<string, string>;
   /** Levels whose file is of no use, and why, in one sentence each. */
   unusable: Record<string, string>;
+  /** Levels whose box.ts is the skeleton as it was handed out: they count as not handed in. */
+  untouched: string[];
   /** Why the whole entry is of no use; null where it can be graded. */
   problem: string | null;
   /** When it was handed in, in ISO 8601: the time of the entry, or of the commit in a bundle. */
