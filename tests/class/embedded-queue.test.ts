@@ -81,3 +81,16 @@ test('a machine that grades nothing any more ends the run, and does not go throu
   await expect(runAll(submissions(500), [worker])).rejects.toThrow('cannot grade a right program any more');
   expect(asked).toBeLessThan(30);
 });
+
+test('an outcome that cannot be kept ends the run at once, also while somebody is graded for ever', async () => {
+  const forEver = workerThat(() => new Promise(() => {}));
+  const worker = workerThat(async ({ level }) => resultFor(level, null));
+  await using queue = openEmbeddedQueue([forEver, worker], terms, () => {
+    throw new Error('the disk is full');
+  });
+  const all = async (): Promise<void> => {
+    for (const one of submissions(2)) await queue.put(one);
+    await queue.drained();
+  };
+  await expect(all()).rejects.toThrow('the disk is full');
+});

@@ -42,6 +42,7 @@ export function openHereWorker(slot: number): Worker {
   let terms = '';
   let grader: Grader | null = null;
   let graded = 0;
+  let closed = false;
 
   async function closeGrader(): Promise<void> {
     const closing = grader;
@@ -56,6 +57,7 @@ export function openHereWorker(slot: number): Worker {
 
   return {
     async grade({ level, text, seed, seconds, check, hidden }) {
+      if (closed) await new Promise(() => {});
       const env = {
         [hiddenVariable]: JSON.stringify([stagingFolder(), ...hidden]),
         BOXWRIGHT_TIME_LIMIT: String(check),
@@ -86,6 +88,7 @@ export function openHereWorker(slot: number): Worker {
     },
     forget,
     async [Symbol.asyncDispose]() {
+      closed = true;
       await closeGrader();
       await forget();
     },

@@ -85,8 +85,10 @@ export function openVmWorker(folder: string, disks: VmDisks): Worker {
   }
 
   let here: Machine | null = null;
+  let closed = false;
   return {
     async grade(job) {
+      if (closed) await new Promise(() => {});
       const scale = hasKvm() ? 1 : EMULATION;
       here ??= await cleanMachine(job.check * scale);
       const asked: VmJob = { job: { ...job, hidden: [], check: job.check * scale, seconds: job.seconds * scale } };
@@ -121,6 +123,7 @@ export function openVmWorker(folder: string, disks: VmDisks): Worker {
       here = null;
     },
     async [Symbol.asyncDispose]() {
+      closed = true;
       here = null;
       await end();
       fs.rmSync(folder, { recursive: true, force: true });

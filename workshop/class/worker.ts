@@ -36,7 +36,8 @@ export type WorkerJob = {
 /** Grades programs of one student after the other. Close it, or declare it with `await using`. */
 export type Worker = AsyncDisposable & {
   /**
-   * Grades one box.ts. The paths in what comes back are those of the student's own checkout.
+   * Grades one box.ts. The paths in what comes back are those of the student's own checkout. Once the worker is closed, it
+   * begins nothing, and whoever asks it waits for ever.
    *
    * @throws LevelStopped after that time
    * @throws GraderFault, NoTestbed where nothing can be said of the program; the next job finds the worker as new
