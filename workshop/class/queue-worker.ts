@@ -31,6 +31,7 @@ export function openQueueWorker(
   options: { graderVersion: string; lock: number; say: (line: string) => void },
 ): QueueWorker {
   const free = [...workers];
+  const redis = connectTo(url, (message) => options.say(`Redis is away: ${message}`));
   const broken = Promise.withResolvers<void>();
   const faults = openFaultCounter();
 
@@ -50,7 +51,7 @@ export function openQueueWorker(
   }
 
   const end = new QueueEnd<QueuedWork, Outcome>(queueName(options.graderVersion), grade, {
-    connection: connectTo(url, (message) => options.say(`Redis is away: ${message}`)),
+    connection: redis,
     concurrency: workers.length,
     lockDuration: options.lock,
     stalledInterval: options.lock,
@@ -60,5 +61,13 @@ export function openQueueWorker(
     // Redis is away, which was said; or what we had was given to another one meanwhile, whose outcome counts.
   });
   end.on('ready', () => options.say('Ready for work.'));
-  return { broken: broken.promise, finish: () => end.close() };
+  return {
+    broken: broken.promise,
+    async finish() {
+      // BullMQ would wait for a Redis that may never come.
+      const holdsNothing = free.length === workers.length;
+      if (holdsNothing && redis.status !== 'ready') return;
+      await end.close();
+    },
+  };
 }
