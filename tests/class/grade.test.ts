@@ -28,12 +28,22 @@ function classIn(folder: string, count: number, text = solution): string {
   return submissions;
 }
 
-function begin(...words: string[]): {
+function begin(...words: string[]): Begun {
+  return beginWith({}, ...words);
+}
+
+type Begun = {
   child: ChildProcess;
   stderr: () => string;
   end: Promise<[number | null, string | null]>;
-} {
-  const child = spawn(process.execPath, [start, ...words], { stdio: ['ignore', 'ignore', 'pipe'] });
+};
+
+/** @param env what its environment has besides the test's own */
+function beginWith(env: Record<string, string>, ...words: string[]): Begun {
+  const child = spawn(process.execPath, [start, ...words], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   let stderr = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   return { child, stderr: () => stderr, end: once(child, 'exit') as Promise<[number | null, string | null]> };
@@ -172,10 +182,59 @@ test('Ctrl-C: what is known is written, and nothing is left', async () => {
   while (journalLines(out).length < 1) await delay(20);
   grading.child.kill('SIGINT');
   expect(await grading.end).toEqual([130, null]);
-  expect(grading.stderr()).toMatch(/Interrupted\.\n\d of 6 students are graded; go on with --resume\n$/);
+  expect(grading.stderr()).toMatch(/Interrupted\.\n\d of 6 students (is|are) graded; go on with --resume\n$/);
   const rows = fs.readFileSync(path.join(out, 'results.csv'), 'utf8').trimEnd().split('\n').slice(1);
   expect(rows).toHaveLength(journalLines(out).length);
   expect(leftBy(grading.child.pid!)).toEqual([]);
+});
+
+test('broken in the middle: what is known is written, and it ends at once, with nothing left', async () => {
+  using folder = openFolder();
+  const [submissions, out] = [classIn(folder.path, 2), path.join(folder.path, 'out')];
+  const never = fs.readFileSync(path.join(workshopRoot, 'tests/grading/attacks/never-ends.ts'), 'utf8');
+  writeFolder(path.join(submissions, 'never'), { [box]: never });
+  // The disk breaks when the second outcome is to be kept.
+  const breaking = path.join(folder.path, 'breaking.mjs');
+  fs.writeFileSync(
+    breaking,
+    `import fs from 'node:fs';
+    let times = 0;
+    fs.fdatasyncSync = () => {
+      times += 1;
+      if (times === 2) throw new Error('the disk broke');
+    };`,
+  );
+  const started = performance.now();
+  const words = ['grade', submissions, '--here', '--out', out, '--jobs', '3', '--check-seconds', '900'];
+  const grading = beginWith({ NODE_OPTIONS: `--import=${breaking}` }, ...words);
+  expect(await grading.end).toEqual([4, null]);
+  expect((performance.now() - started) / 1000).toBeLessThan(400);
+  expect(grading.stderr()).toContain('1 of 3 students is graded; go on with --resume\nThe workshop itself broke');
+  expect(grading.stderr()).toContain('the disk broke');
+  expect(fs.readFileSync(path.join(out, 'results.csv'), 'utf8')).toMatch(/\ns\d,00-fork-exec,6,6,passed,.*\n$/);
+  expect(leftBy(grading.child.pid!)).toEqual([]);
+});
+
+test('a worker that holds nothing ends at once, also where there is no Redis', async () => {
+  const worker = begin('grade-worker', '--queue', 'redis://127.0.0.1:1', '--here', '--jobs', '1');
+  while (!worker.stderr().includes('Redis is away')) await delay(20);
+  worker.child.kill('SIGTERM');
+  expect(await Promise.race([worker.end, delay(60_000, 'it goes on')])).toEqual([0, null]);
+});
+
+test('entries of no use are counted as entries, and one is one', async () => {
+  using folder = openFolder();
+  const submissions = path.join(folder.path, 'submissions');
+  writeFolder(submissions, { 'picture.png': Buffer.alloc(700, 0xd8) });
+  const words = ['grade', submissions, '--here', '--out'];
+  const one = await run([...words, path.join(folder.path, 'one')]);
+  expect(one).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/^1 student; levels: none; 1 entry unusable\n/),
+  });
+  writeFolder(submissions, { 'notes.txt': 'I was ill.' });
+  const two = await run([...words, path.join(folder.path, 'two'), '--level', '5']);
+  expect(two.stdout).toMatch(/^2 students; levels: none; 2 entries unusable\n/);
 });
 
 test('a level that takes too long is stopped, and the next student is graded as ever', async () => {
@@ -235,5 +294,20 @@ describe('wrong words', () => {
     fs.writeFileSync(terms, text);
     fs.writeFileSync(path.join(out, 'lock'), '999999999');
     expect((await run([...words, '--resume'])).status).toBe(0);
+  });
+
+  test('a level that is not graded for a class: before anything is written', async () => {
+    using folder = openFolder();
+    const out = path.join(folder.path, 'out');
+    const words = ['grade', classIn(folder.path, 1), '--here', '--out', out, '--level'];
+    expect(await run([...words, 'bonus-network'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^bonus levels are not graded for a class: /),
+    });
+    const { status, stderr } = await run([...words, '77']);
+    expect(status).toBe(2);
+    expect(stderr).toContain('there are 00-fork-exec, ');
+    expect(stderr).not.toContain('bonus');
+    expect(fs.existsSync(out)).toBe(false);
   });
 });

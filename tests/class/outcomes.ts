@@ -21,7 +21,7 @@ export function resultFor(level: Level, failing: number | null): GradeResult {
       tried: 'run sleep 60',
       expected: 'one thing <b>&',
       actual: 'another',
-      why: 'It is so because of </script><script>alert(1)</script>.',
+      why: 'It is so because of `..` and </script><script>alert(1)</script>.',
       at: { file: `levels/${level.name}/box.ts`, line: 12 },
       evidence: ['fork() = 7   box.ts:12', '\u001b[31mred'],
       read: 'fork(2)',

@@ -5,13 +5,16 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import stringWidth from 'string-width';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { feedback } from '../../workshop/class/feedback.ts';
+import { openHtmlReport, type ReportData } from '../../workshop/class/html-report.ts';
 import { openJournal } from '../../workshop/class/journal.ts';
 import { writeOutputs } from '../../workshop/class/outputs.ts';
 import { safeName } from '../../workshop/class/safe-name.ts';
 import type { Outcome, Verdict } from '../../workshop/class/verdict.ts';
+import { findLevel, numberedLevels } from '../../workshop/levels.ts';
 import { workshopRoot } from '../../workshop/paths.ts';
 import { openFolder } from '../cli/command.ts';
-import { classOf } from './outcomes.ts';
+import { classOf, resultFor, verdictFor } from './outcomes.ts';
 
 const COUNT = 70;
 const outcomes = [...classOf(COUNT)];
@@ -29,7 +32,7 @@ const valid = {
 function written(folder: string): Map<string, string> {
   using journal = openJournal(folder, { faultsAgain: false });
   for (const outcome of outcomes) journal.add(outcome);
-  writeOutputs(folder, journal, { classroom: 'os-2026', assignment: 'boxes' }, 'A class');
+  writeOutputs(folder, journal, { classroom: 'os-2026', assignment: 'boxes' }, { name: 'A class', asked: null });
   const names = fs.readdirSync(folder, { recursive: true, withFileTypes: true });
   return new Map(
     names
@@ -172,6 +175,74 @@ test('feedback reads like a check at home', () => {
       }
     }
   }
+});
+
+describe('feedback to somebody of whom there is nothing to grade says what to hand in', () => {
+  const told = (asked: string[] | null): string => {
+    const verdicts = [verdictFor('ada', null, 'unusable')];
+    return feedback({ ...outcomes[1]!, student: 'ada', verdicts }, asked);
+  };
+
+  test('any level, where none was asked for', () => {
+    expect(told(null)).toContain('Hand in levels/NN-name/box.ts of each level');
+  });
+
+  test('the level that was asked for, also alone', () => {
+    expect(told(['05-uts-namespace'])).toContain('levels/05-uts-namespace/box.ts (or this box.ts alone)');
+    expect(told(['05-uts-namespace'])).not.toContain('NN-name');
+  });
+
+  test('several that were asked for', () => {
+    const text = told(['00-fork-exec', '05-uts-namespace']);
+    expect(text).toContain('  levels/00-fork-exec/box.ts\n  levels/05-uts-namespace/box.ts\n');
+    expect(text).not.toContain('alone');
+  });
+
+  test('who lacks it reads the same', () => {
+    const verdicts = [verdictFor('ada', '05-uts-namespace', 'missing')];
+    const text = feedback({ ...outcomes[1]!, student: 'ada', verdicts }, ['05-uts-namespace']);
+    expect(text).toContain('There is a reason <i>.\nHand in, in a folder');
+  });
+});
+
+describe('the report draws the levels that there are', () => {
+  const dataOf = (asked: string[] | null, ...levels: (string | null)[]): ReportData => {
+    const report = openHtmlReport({ name: 'spring', asked });
+    for (const [index, level] of levels.entries()) {
+      const given = level === null ? 'unusable' : resultFor(findLevel(level)!, index === 0 ? null : 1);
+      report.add({ ...outcomes[1]!, student: `s${index}`, verdicts: [verdictFor(`s${index}`, level, given)] });
+    }
+    return report.data();
+  };
+  const names = ({ levels }: ReportData): string[] => levels.map(({ name }) => name);
+
+  test('what was handed in, each cell in its place', () => {
+    const data = dataOf(null, '05-uts-namespace', '07-cpu-cgroup');
+    expect(names(data)).toEqual(['05-uts-namespace', '07-cpu-cgroup']);
+    const [first, second] = data.levels.map(({ checks }) => checks.length) as [number, number];
+    expect(data.students.map(({ cells }) => cells)).toEqual([
+      'p'.repeat(first) + '.'.repeat(second),
+      `${'.'.repeat(first)}pf${'b'.repeat(second - 2)}`,
+    ]);
+  });
+
+  test('what was asked for, also where nobody has it', () => {
+    expect(names(dataOf(['05-uts-namespace'], null))).toEqual(['05-uts-namespace']);
+  });
+
+  test('all of them, where there is none', () => {
+    expect(names(dataOf(null, null))).toHaveLength(numberedLevels().length);
+  });
+
+  test('an entry of no use is no level', () => {
+    const { statuses, unusableEntries } = dataOf(null, '05-uts-namespace', null, null);
+    expect(unusableEntries).toBe(2);
+    expect(statuses).toMatchObject({ passed: 1, unusable: 0 });
+  });
+
+  test('its heading says what it is', () => {
+    expect(dataOf(null).title).toBe('Boxwright: grades of spring');
+  });
 });
 
 test('each student has a folder of their own, whatever their name', () => {

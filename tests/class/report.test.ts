@@ -27,7 +27,7 @@ describe.for([30, 3000])('%d students', (count) => {
   let data: ReportData;
   let file: string;
   beforeAll(() => {
-    const report = openHtmlReport(`A class of ${count}`);
+    const report = openHtmlReport({ name: `a class of ${count}`, asked: null });
     for (const outcome of classOf(count)) report.add(outcome);
     file = path.join(folder.path, `${count}.html`);
     fs.writeFileSync(file, report.html());
@@ -64,7 +64,7 @@ describe.for([30, 3000])('%d students', (count) => {
 
   test('it says what there is, of every student and check', async () => {
     await look('light', async (page) => {
-      expect(await page.title()).toBe(`A class of ${count}`);
+      expect(await page.title()).toBe(`Boxwright: grades of a class of ${count}`);
       expect(await page.textContent('#summary')).toContain(`${count} students; levels: `);
       expect(await page.textContent('#count')).toBe(`${count} of ${count} students`);
       const rows = await page.locator('#levels tbody tr').allTextContents();
@@ -77,6 +77,8 @@ describe.for([30, 3000])('%d students', (count) => {
       expect(await mistakes.nth(20).isVisible()).toBe(false);
       await page.click('#more');
       expect(await mistakes.nth(20).isVisible()).toBe(true);
+      expect(await mistakes.first().locator('code').textContent()).toBe('..');
+      expect(await page.textContent('#mistakes')).not.toContain('`');
       // What a name looks like does not matter, and no name is markup.
       expect(await page.locator('main script, main b, main i').count()).toBe(0);
     });

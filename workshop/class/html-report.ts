@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { checksOf } from '../checks.ts';
 import { levelFile, numberedLevels } from '../levels.ts';
+import type { RunOf } from './outputs.ts';
 import type { Outcome, Verdict, VerdictStatus } from './verdict.ts';
 
 /**
@@ -15,11 +16,15 @@ type Cell = 'p' | 'f' | 'b' | '.' | 'u' | 'x';
 export type ReportData = {
   title: string;
   graderVersion: string;
+  /** Those that were asked for or handed in; all where nobody handed in any. */
   levels: { name: string; checks: { id: string; title: string }[] }[];
   students: { name: string; cells: string; note: string }[];
   /** By how many students have it. */
   mistakes: { slug: string | null; checks: string[]; students: number; why: string }[];
+  /** How many levels have which. */
   statuses: Record<VerdictStatus, number>;
+  /** Entries of which nothing could be graded. */
+  unusableEntries: number;
   /** By level: what became of it, and middle values of how long it took. */
   table: {
     level: string;
@@ -37,7 +42,7 @@ export type ReportData = {
 /** A report that takes one student after the other. */
 export type HtmlReport = { add(outcome: Outcome): void; html(): string; data(): ReportData };
 
-export function openHtmlReport(title: string): HtmlReport {
+export function openHtmlReport({ name: folder, asked }: RunOf): HtmlReport {
   const levels = numberedLevels().map((level, index, all) => ({
     name: level.name,
     before: all[index - 1]?.name,
@@ -50,10 +55,12 @@ export function openHtmlReport(title: string): HtmlReport {
     other: 0,
     hours: [] as number[],
     seconds: [] as number[],
+    shown: asked?.includes(level.name) ?? false,
   }));
   const students: ReportData['students'] = [];
   const mistakes = new Map<string, { slug: string | null; checks: Set<string>; students: number; why: string }>();
   const statuses: ReportData['statuses'] = { passed: 0, failed: 0, unusable: 0, missing: 0, stopped: 0, fault: 0 };
+  let unusableEntries = 0;
   let graderVersion = '';
 
   function addMistakes(verdicts: readonly Verdict[]): void {
@@ -75,16 +82,24 @@ export function openHtmlReport(title: string): HtmlReport {
   }
 
   function data(): ReportData {
+    const shown = levels.some((level) => level.shown) ? levels.filter((level) => level.shown) : levels;
+    // Of a student, the cells of all levels are kept until it is known which are there.
+    const cellsOfShown = (cells: string): string => {
+      let from = 0;
+      const parts = levels.map((level) => ({ level, part: cells.slice(from, (from += level.checks.length)) }));
+      return parts.flatMap(({ level, part }) => (shown.includes(level) ? [part] : [])).join('');
+    };
     return {
-      title,
+      title: `Boxwright: grades of ${folder}`,
       graderVersion,
-      levels: levels.map(({ name, checks }) => ({ name, checks })),
-      students,
+      levels: shown.map(({ name, checks }) => ({ name, checks })),
+      students: students.map((student) => ({ ...student, cells: cellsOfShown(student.cells) })),
       mistakes: [...mistakes.values()]
         .map(({ checks, ...rest }) => ({ ...rest, checks: [...checks].sort() }))
         .sort((one, other) => other.students - one.students || (one.slug ?? '').localeCompare(other.slug ?? '')),
       statuses,
-      table: levels.map(({ name, passed, failed, other, hours, seconds }) => ({
+      unusableEntries,
+      table: shown.map(({ name, passed, failed, other, hours, seconds }) => ({
         level: name,
         passed,
         failed,
@@ -100,11 +115,15 @@ export function openHtmlReport(title: string): HtmlReport {
     add({ student, verdicts, passedAtHome }) {
       const byLevel = new Map(verdicts.map((verdict) => [verdict.level, verdict]));
       graderVersion ||= verdicts[0]?.graderVersion ?? '';
-      for (const verdict of verdicts) statuses[verdict.status] += 1;
+      for (const { level, status } of verdicts) {
+        if (level === null) unusableEntries += 1;
+        else statuses[status] += 1;
+      }
       addMistakes(verdicts);
       for (const level of levels) {
         const verdict = byLevel.get(level.name);
         if (verdict !== undefined) {
+          level.shown = true;
           level[verdict.status === 'passed' || verdict.status === 'failed' ? verdict.status : 'other'] += 1;
           if (verdict.result !== null) level.seconds.push(verdict.durationMs / 1000);
         }

@@ -14,31 +14,34 @@ import { openHtmlReport } from './html-report.ts';
 import { safeName } from './safe-name.ts';
 import type { Outcome } from './verdict.ts';
 
+/** What the outcomes do not say of the run: the name of what was handed in, and the levels that were asked for. */
+export type RunOf = { name: string; asked: readonly string[] | null };
+
 /**
  * Writes everything into a folder. One student after the other: of three thousand it takes no more memory than of ten,
  * but for the report's table.
  */
-export function writeOutputs(folder: string, journal: Journal, classroom: Classroom, title: string): void {
+export function writeOutputs(folder: string, journal: Journal, classroom: Classroom, run: RunOf): void {
   using lines = openAtomicFile(path.join(folder, 'results.jsonl'));
   using table = openAtomicFile(path.join(folder, 'results.csv'));
   using html = openAtomicFile(path.join(folder, 'report.html'));
-  const report = openHtmlReport(title);
+  const report = openHtmlReport(run);
   table.write(csvHead);
   for (const outcome of journal.outcomes()) {
     for (const verdict of outcome.verdicts) lines.write(`${JSON.stringify(verdict)}\n`);
     table.write(csvLines(outcome.verdicts));
     report.add(outcome);
-    writeStudent(path.join(folder, 'students', safeName(outcome.student)), outcome, classroom);
+    writeStudent(path.join(folder, 'students', safeName(outcome.student)), outcome, classroom, run);
   }
   html.write(report.html());
   for (const file of [lines, table, html]) file.commit();
 }
 
 /** What there is for one student. Where we could not grade something, there is no file with a score. */
-function writeStudent(folder: string, outcome: Outcome, classroom: Classroom): void {
+function writeStudent(folder: string, outcome: Outcome, classroom: Classroom, { asked }: RunOf): void {
   const json = (name: string, value: object): void =>
     writeAtomically(path.join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
-  writeAtomically(path.join(folder, 'feedback.txt'), feedback(outcome));
+  writeAtomically(path.join(folder, 'feedback.txt'), feedback(outcome, asked));
   writeAtomically(
     path.join(folder, 'junit.xml'),
     junit(

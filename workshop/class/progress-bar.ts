@@ -1,5 +1,6 @@
 // Shows how far a run is, how fast it goes and how long it still takes, on stderr.
 import cliProgress from 'cli-progress';
+import { counted } from './counted.ts';
 
 const BAR_COLUMNS = 24;
 /** Milliseconds between two lines where stderr is no terminal. */
@@ -38,14 +39,14 @@ export function openProgressBar(
         if (performance.now() - last < BETWEEN_LINES) return;
         last = performance.now();
         const { speed, left, state: more } = payload();
-        stream.write(`${already + count}/${total} students, ${speed} a minute, ${left} left${more}\n`);
+        stream.write(`${already + count}/${counted(total, 'student')}, ${speed} a minute, ${left} left${more}\n`);
       },
       [Symbol.dispose]() {},
     };
   }
   const bar = new cliProgress.SingleBar(
     {
-      format: '[{bar}] {value}/{total} students, {speed} a minute, {left} left{state}',
+      format: `[{bar}] {value}/${counted(total, 'student')}, {speed} a minute, {left} left{state}`,
       stream,
       barsize: BAR_COLUMNS,
       hideCursor: true,

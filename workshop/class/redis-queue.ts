@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Job, Queue } from 'bullmq';
 import { Redis } from 'ioredis';
+import { counted } from './counted.ts';
 import { type GradingTerms, notGraded } from './grade-submission.ts';
 import type { GradingQueue } from './queue.ts';
 import type { Submission } from './submission.ts';
@@ -148,7 +149,7 @@ export async function openRedisQueue(
       await add(submission).catch(() => {});
     },
     drained: () => until(() => out.size === 0),
-    state: () => trouble || (workers === 0 ? 'no worker is there' : `${workers} workers`),
+    state: () => trouble || (workers === 0 ? 'no worker is there' : counted(workers, 'worker')),
     async [Symbol.asyncDispose]() {
       closed = true;
       redis.disconnect();

@@ -73,11 +73,11 @@ export function needRedisAddress(address: string): void {
   throw new UsageError(`--queue takes an address such as redis://machine:6379, not "${address}"`);
 }
 
-/** The level of that name. @throws UsageError listing what there is */
-export function levelNamed(asked: string): Level {
-  const level = findLevel(asked);
+/** The level of that name, of these. @throws UsageError listing what there is */
+export function levelNamed(asked: string, levels = allLevels()): Level {
+  const level = findLevel(asked, levels);
   if (level !== null) return level;
-  const names = allLevels().map(({ name }) => name);
+  const names = levels.map(({ name }) => name);
   throw new UsageError(`there is no level "${asked}"; there are ${names.join(', ')}`);
 }
 

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { writeAtomically } from '../class/atomic-file.ts';
+import { counted } from '../class/counted.ts';
 import { openEmbeddedQueue } from '../class/embedded-queue.ts';
 import { graderVersion } from '../class/grader-version.ts';
 import { takeIn } from '../class/intake.ts';
@@ -15,7 +16,7 @@ import type { GradingQueue } from '../class/queue.ts';
 import { entriesOf } from '../class/submission.ts';
 import type { Outcome } from '../class/verdict.ts';
 import { usualLimits } from '../class/worker.ts';
-import { numberedLevels } from '../levels.ts';
+import { findLevel, type Level, numberedLevels } from '../levels.ts';
 import { dataDirectory, workshopRoot } from '../paths.ts';
 import {
   becomeRoot,
@@ -33,6 +34,7 @@ const help = `Usage: npm run grade -- FOLDER [options]
 
 Grades what a course handed in: a folder with one entry for each student, which
 is a folder, a tar, a zip or a git bundle with levels/NN-name/box.ts in it.
+Bonus levels are not graded for a class.
 
 Each is graded in a virtual machine, put back to its beginning between students.
 
@@ -88,7 +90,7 @@ async function main(argv: string[]): Promise<number> {
     level: wholeNumber('--level-seconds', values['level-seconds']) ?? usualLimits.level,
     student: wholeNumber('--student-seconds', values['student-seconds']) ?? usualLimits.student,
   };
-  const asked = values.level?.map((word) => levelNamed(word).name) ?? null;
+  const asked = values.level?.map((word) => classLevelNamed(word).name) ?? null;
   const folder = submissionsFolder(positionals[0]!);
   const out = path.resolve(values.out ?? 'grades');
   needApart(folder, out);
@@ -117,20 +119,38 @@ async function main(argv: string[]): Promise<number> {
   writeAtomically(path.join(out, 'run.json'), `${JSON.stringify(terms, null, 2)}\n`);
   using journal = openJournal(out, { faultsAgain: true });
   const classroom = { classroom: values.classroom ?? 'classroom', assignment: values.assignment ?? 'boxwright' };
-  const write = (): void => writeOutputs(out, journal, classroom, path.basename(folder));
+  const write = (): void => writeOutputs(out, journal, classroom, { name: path.basename(folder), asked: terms.asked });
 
   const entries = entriesOf(folder);
   const left = entries.filter(({ student }) => !journal.has(student));
   const levels = terms.asked === null ? null : numberedLevels().filter(({ name }) => terms.asked!.includes(name));
   let keep: (outcome: Outcome) => void = () => {};
   await using queue = await openQueue((outcome) => keep(outcome));
-  endOnSignals(async () => {
+  const breakOff = async (): Promise<void> => {
     await queue[Symbol.asyncDispose]();
     await workers?.[Symbol.asyncDispose]();
     write();
-    process.stderr.write(`${journal.size} of ${entries.length} students are graded; go on with --resume\n`);
-  });
-  {
+    process.stderr.write(
+      `${journal.size} of ${counted(entries.length, 'student')} ${journal.size === 1 ? 'is' : 'are'} graded; go on with --resume\n`,
+    );
+  };
+  endOnSignals(breakOff);
+  // What is thrown where nobody waits for it ends the run like any other error.
+  const { promise: broken, reject: breaks } = Promise.withResolvers<never>();
+  broken.catch(() => {});
+  process.on('uncaughtException', breaks);
+  try {
+    await Promise.race([broken, gradeAll()]);
+  } catch (error) {
+    await breakOff().catch((second: Error) =>
+      process.stderr.write(`What is known is not written: ${second.message}\n`),
+    );
+    throw error;
+  }
+  write();
+  return summary(journal, out);
+
+  async function gradeAll(): Promise<void> {
     using bar = openProgressBar(entries.length, entries.length - left.length, () => queue.state());
     keep = (outcome) => {
       if (journal.add(outcome)) bar.done();
@@ -138,8 +158,6 @@ async function main(argv: string[]): Promise<number> {
     for (const entry of left) await queue.put(await takeIn(entry, levels));
     await queue.drained();
   }
-  write();
-  return summary(journal, out);
 
   async function openQueue(give: (outcome: Outcome) => void): Promise<GradingQueue> {
     if (workers !== null) return openEmbeddedQueue(workers.list, terms, give);
@@ -148,18 +166,33 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
+/** The numbered level of that name. @throws UsageError where it is none */
+function classLevelNamed(word: string): Level {
+  if (findLevel(word)?.bonus) {
+    const [first, last] = [numberedLevels()[0]!, numberedLevels().at(-1)!];
+    throw new UsageError(`bonus levels are not graded for a class: --level takes ${first.name} to ${last.name}`);
+  }
+  return levelNamed(word, numberedLevels());
+}
+
 function summary(journal: Journal, out: string): number {
   const counts = new Map<string, number>();
-  let faults = 0;
+  let [faults, unusable] = [0, 0];
   for (const outcome of journal.outcomes()) {
     if (hasFault(outcome)) faults += 1;
-    for (const { status } of outcome.verdicts) counts.set(status, (counts.get(status) ?? 0) + 1);
+    for (const { level, status } of outcome.verdicts) {
+      if (level === null) unusable += 1;
+      else counts.set(status, (counts.get(status) ?? 0) + 1);
+    }
   }
   const words = [...counts].map(([status, count]) => `${count} ${status}`).join(', ');
-  process.stdout.write(`${journal.size} students; levels: ${words || 'none'}\n${path.join(out, 'report.html')}\n`);
+  const entries = unusable === 0 ? '' : `; ${counted(unusable, 'entry', 'entries')} unusable`;
+  process.stdout.write(
+    `${counted(journal.size, 'student')}; levels: ${words || 'none'}${entries}\n${path.join(out, 'report.html')}\n`,
+  );
   if (faults === 0) return exitStatus.passed;
   process.stderr.write(
-    `${faults} students could not be graded, which is no result of theirs: try again with --resume\n`,
+    `${counted(faults, 'student')} could not be graded, which is no result of theirs: try again with --resume\n`,
   );
   return exitStatus.fault;
 }
@@ -224,3 +257,5 @@ function takeLock(file: string): Disposable {
 }
 
 await command(help, main);
+// After an error, what was begun may go on for long.
+process.exit();

@@ -42,6 +42,6 @@ fs.mkdirSync(out);
   for (const entry of entriesOf(submissions)) await queue.put(await takeIn(entry, null));
   await queue.drained();
   if (journal.size !== count) throw new Error(`${journal.size} outcomes of ${count}`);
-  writeOutputs(out, journal, { classroom: 'a', assignment: 'b' }, 'A class');
+  writeOutputs(out, journal, { classroom: 'a', assignment: 'b' }, { name: 'a class', asked: null });
 }
 process.stdout.write(String(process.resourceUsage().maxRSS * 1024));

@@ -8,6 +8,15 @@ const make = (tag, text, className) => {
   if (className) element.className = className;
   return element;
 };
+/** A text whose parts between backticks are code. */
+const textWithCode = (tag, text, className) => {
+  const element = make(tag, undefined, className);
+  for (const part of text.split(/(`[^`]+`)/)) {
+    element.append(/^`.+`$/s.test(part) ? make('code', part.slice(1, -1)) : part);
+  }
+  return element;
+};
+const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 const words = {
   p: 'passed',
   f: 'failed',
@@ -25,8 +34,12 @@ for (const student of data.students) student.passed = student.cells.split('p').l
 document.title = data.title;
 byId('title').textContent = data.title;
 const said = Object.entries(data.statuses).filter(([, count]) => count > 0);
-byId('summary').textContent =
-  `${data.students.length} students; levels: ${said.map(([status, count]) => `${count} ${status}`).join(', ')}. Graders ${data.graderVersion}.`;
+const sayings = [
+  counted(data.students.length, 'student'),
+  ...(said.length > 0 ? [`levels: ${said.map(([status, count]) => `${count} ${status}`).join(', ')}`] : []),
+  ...(data.unusableEntries > 0 ? [`${counted(data.unusableEntries, 'entry', 'entries')} unusable`] : []),
+];
+byId('summary').textContent = `${sayings.join('; ')}. Graders ${data.graderVersion}.`;
 const duration = (hours) =>
   hours < 1 ? `${Math.round(hours * 60)} min` : hours < 48 ? `${hours.toFixed(1)} h` : `${Math.round(hours / 24)} days`;
 for (const row of data.table) {
@@ -52,8 +65,8 @@ const SHOWN = 15;
 data.mistakes.forEach((mistake, index) => {
   const item = make('li');
   const name = mistake.slug === null ? 'none of the known ones' : mistake.slug;
-  item.append(make('strong', `${mistake.students} ${mistake.students === 1 ? 'student' : 'students'}`));
-  item.append(`: ${name} (${mistake.checks.join(', ')}). `, make('span', mistake.why, 'soft'));
+  item.append(make('strong', counted(mistake.students, 'student')));
+  item.append(`: ${name} (${mistake.checks.join(', ')}). `, textWithCode('span', mistake.why, 'soft'));
   item.hidden = index >= SHOWN;
   byId('mistakes').append(item);
 });
@@ -99,7 +112,7 @@ function arrange() {
     const sign = order === 'most' ? -1 : 1;
     shown = shown.toSorted((one, other) => sign * (one.passed - other.passed));
   }
-  byId('count').textContent = `${shown.length} of ${data.students.length} students`;
+  byId('count').textContent = `${shown.length} of ${counted(data.students.length, 'student')}`;
   byId('room').style.height = `${HEAD + shown.length * ROW}px`;
   byId('room').style.width = `${width}px`;
   chosen = null;
@@ -219,8 +232,8 @@ function tell() {
   const student = shown[chosen.row];
   const check = checks[chosen.column];
   const note = student.note === '' ? '' : ` (${student.note})`;
-  byId('told').textContent =
-    `${student.name}: ${check.id} ${check.title}: ${words[student.cells[chosen.column]]}${note}`;
+  const said = `: ${check.id} ${check.title}: ${words[student.cells[chosen.column]]}${note}`;
+  byId('told').replaceChildren(student.name, textWithCode('span', said));
 }
 
 map.addEventListener('mousemove', (event) => {
