@@ -8,7 +8,7 @@ import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import { allMeanings, LONGEST, meaningOfCall } from '../../workshop/demo/meanings.ts';
-import { numberedLevels } from '../../workshop/levels.ts';
+import { allLevels, type Level, neighbours, numberedLevels, solutionFile } from '../../workshop/levels.ts';
 import { runDirectory, workshopRoot } from '../../workshop/paths.ts';
 import { progressFile } from '../../workshop/progress.ts';
 import { ofThisTurn } from '../turns.ts';
@@ -154,6 +154,57 @@ describe.for(ofThisTurn(numberedLevels()))('$name, without a terminal', ({ numbe
 
 test('what a call means fits its place on the screen', () => {
   for (const meaning of allMeanings()) expect(meaning.length, meaning).toBeLessThanOrEqual(LONGEST);
+});
+
+test('every call at which a program stops is explained', () => {
+  const sources = [
+    ...readdirSync(path.join(workshopRoot, 'linux')).map((name) => path.join(workshopRoot, 'linux', name)),
+    path.join(workshopRoot, 'workshop/demo/ordinary-calls.ts'),
+  ].map((file) => readFileSync(file, 'utf8'));
+  const named = /\b(?:become|call|divide|make|record|step)\(\s*'(\w+)'|'(?:before|begins)', '(\w+)'/g;
+  const names = new Set(
+    sources.flatMap((source) => [...source.matchAll(named)].map(([, one, other]) => one ?? other!)),
+  );
+  for (const name of ['clone', 'execvp', '_exit', 'waitpid', 'pipe2', 'seccomp_load', 'chdir'])
+    expect(names).toContain(name);
+  for (const call of [...names].filter((name) => name !== 'umask')) {
+    expect({ call, meaning: meaningOfCall({ call, args: [] }) }).toEqual({ call, meaning: expect.any(String) });
+  }
+});
+
+/** The kinds of namespaces that a program of a level makes, in words of the kernel: `NEWUTS`. */
+function kindsMadeIn(level: Level): string[] {
+  return [...readFileSync(solutionFile(level), 'utf8').matchAll(/CLONE_(NEW\w+)/gm)].map(([, kind]) => kind!);
+}
+
+test('every kind of namespace that is new in a level is explained there', () => {
+  const flagsOf: Readonly<Record<string, string>> = {
+    '02': 'unshare CLONE_NEWNS',
+    '05': 'unshare CLONE_NEWNS|CLONE_NEWUTS',
+    '06': 'clone CLONE_NEWNS|CLONE_NEWUTS|CLONE_NEWPID|CLONE_NEWIPC|CLONE_NEWNET|SIGCHLD',
+    '07': 'unshare CLONE_NEWCGROUP',
+    rootless:
+      'clone CLONE_NEWNS|CLONE_NEWUTS|CLONE_NEWPID|CLONE_NEWIPC|CLONE_NEWNET|CLONE_NEWUSER|CLONE_NEWCGROUP|SIGCHLD',
+  };
+  const words: Readonly<Record<string, RegExp>> = {
+    NEWNS: /mount table/,
+    NEWUTS: /UTS: a hostname/,
+    NEWPID: /PID: its own numbering/,
+    NEWIPC: /IPC: shared memory/,
+    NEWNET: /NET: its own network/,
+    NEWCGROUP: /top of what it can see|CGROUP: its cgroup/,
+    NEWUSER: /USER: numbers/,
+  };
+  for (const level of allLevels()) {
+    const { before } = neighbours(level);
+    const known = before === null ? [] : kindsMadeIn(before);
+    const fresh = kindsMadeIn(level).filter((kind) => !known.includes(kind) && level.number !== 'fences');
+    if (fresh.length === 0) continue;
+    const [call = '', flags = ''] = flagsOf[level.number]!.split(' ');
+    const meaning = meaningOfCall({ call, args: call === 'clone' ? ['child', flags] : [flags] })!;
+    for (const kind of fresh) expect(meaning, level.name).toMatch(words[kind]!);
+    expect(meaning.length).toBeLessThanOrEqual(LONGEST);
+  }
 });
 
 test('colours where somebody asks for them', async () => {

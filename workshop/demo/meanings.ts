@@ -14,44 +14,39 @@ type Meaning = {
 /** At most this many characters: two lines of a screen. */
 export const LONGEST = 190;
 
-/** The first that fits is said. */
+/** The first that fits is said, or else what is said of the call whatever its arguments. */
 const meanings: readonly Meaning[] = [
   {
     call: 'fork',
     says: 'Makes a second process, a copy of this one. Both go on from here: the parent gets the number of the child, the child gets 0.',
   },
-  {
-    call: 'clone',
-    with: /CLONE_NEWPID/,
-    says: 'Makes a child as fork does, but it starts behind walls: in new namespaces of these kinds. In its own numbering it is process 1.',
-  },
-  {
-    call: 'clone',
-    with: /CLONE_NEW/,
-    says: 'Makes a child as fork does, but it starts behind walls: in new namespaces of these kinds.',
-  },
   { call: 'clone', says: 'Makes a child process, a copy of this one, as fork does.' },
   {
     call: 'unshare',
-    with: /CLONE_NEWNS\b/,
+    with: /^CLONE_NEWNS$/,
     says: 'Leaves the common mount table: from here on this process has a copy of its own. NEWNS is the oldest kind, so it just says "namespace".',
   },
   {
     call: 'unshare',
-    with: /CLONE_NEWUTS/,
+    with: /^CLONE_NEWNS\|CLONE_NEWUTS$/,
+    says: 'NEWNS: a copy of the mount table, as before. NEWUTS: a hostname of its own, so far the same word as on the host. UTS is the old name of the structure that holds it.',
+  },
+  {
+    call: 'unshare',
+    with: /^CLONE_NEWUTS$/,
     says: 'A hostname of its own: still the same word as on the host, but now a copy. UTS is the old name of the structure that holds it.',
   },
   {
     call: 'unshare',
-    with: /CLONE_NEWCGROUP/,
+    with: /^CLONE_NEWCGROUP$/,
     says: 'The cgroup in which the process is now becomes the top of what it can see. The limits stay; their place in the tree is hidden.',
   },
   {
     call: 'unshare',
-    with: /CLONE_NEWPID/,
+    with: /^CLONE_NEWPID$/,
     says: 'New process numbers, but not for this process: its next child will be number 1 in them.',
   },
-  { call: 'unshare', says: 'Leaves namespaces that it shared with the host, and gets new ones of these kinds.' },
+  { call: 'unshare', says: 'Leaves what it shared with the host, and gets its own.' },
   { call: 'setns', says: 'Goes into a namespace that exists already.' },
   {
     call: 'mount',
@@ -62,6 +57,26 @@ const meanings: readonly Meaning[] = [
     call: 'mount',
     with: /, "overlay", /,
     says: 'Lays an empty layer over the image. Both are seen as one tree: reading finds the image, writing goes to the layer, the image stays whole.',
+  },
+  {
+    call: 'mount',
+    with: /MS_REMOUNT/,
+    says: 'Changes the flags of a mount that is there already: a bind mount takes no notice of them in the call that makes it.',
+  },
+  {
+    call: 'mount',
+    with: /\/dev\/null", "[^"]*\/(proc|sys)\//,
+    says: 'Covers a file of the host with /dev/null, so that whoever reads it finds nothing. A file, too, can be mounted on.',
+  },
+  {
+    call: 'mount',
+    with: /^"\/dev\/.*MS_BIND/,
+    says: 'Shows a device of the host a second time, in here: without root on the host no process may make one of its own.',
+  },
+  {
+    call: 'mount',
+    with: /^("[^"]*"), \1, .*MS_BIND/,
+    says: 'Shows a directory a second time, at its own place. So it becomes a mount point, a thing of its own in the mount table.',
   },
   {
     call: 'mount',
@@ -82,6 +97,11 @@ const meanings: readonly Meaning[] = [
     call: 'mount',
     with: /, "devpts", /,
     says: "Terminals of the container's own, numbered from 0. With newinstance they have nothing to do with the terminals of the host.",
+  },
+  {
+    call: 'mount',
+    with: /"[^"]*\/(proc|sys)\/[^"]*", "tmpfs", .*MS_RDONLY/,
+    says: 'Covers a directory with an empty one into which nobody can write. What lies below tells too much of the host.',
   },
   {
     call: 'mount',
@@ -121,6 +141,16 @@ const meanings: readonly Meaning[] = [
   {
     call: 'setgroups',
     says: 'Gives up all further groups. First of the three: once root is gone, groups can no more be changed.',
+  },
+  {
+    call: ['setgid', 'setregid', 'setresgid'],
+    with: /^0$/,
+    says: "Becomes group 0, root's. In a user namespace that is a number of its own, which stands for another group outside.",
+  },
+  {
+    call: ['setuid', 'setreuid', 'setresuid'],
+    with: /^0$/,
+    says: 'Becomes user 0, root. In a user namespace that is root of what belongs to it; outside, the number stands for another user.',
   },
   {
     call: ['setgid', 'setregid', 'setresgid'],
@@ -169,6 +199,71 @@ const meanings: readonly Meaning[] = [
   { call: 'prctl', says: 'Changes a property of this process.' },
   { call: 'kill', says: 'Sends a signal to a process.' },
   {
+    call: 'sigprocmask',
+    says: 'Says which signals have to wait: they are kept for this process until it asks for them or lets them come.',
+  },
+  {
+    call: 'sigwaitinfo',
+    says: 'Sleeps until one of these signals comes, and takes it: nothing is interrupted, no handler runs.',
+  },
+  {
+    call: 'pidfd_open',
+    says: 'Opens a process as one opens a file. A number may be given to another process later, a descriptor always means this one.',
+  },
+  {
+    call: 'pidfd_send_signal',
+    says: 'Sends a signal to the process that was opened, and to no other: where it has ended, the call fails.',
+  },
+  {
+    call: 'pipe2',
+    says: 'Makes a pipe: what is written into one end can be read from the other, and a read waits until something comes. O_CLOEXEC: the command will not have it.',
+  },
+  {
+    call: 'socketpair',
+    says: 'Makes two sockets that are joined: what goes into one comes out of the other, both ways. Open files can be handed over, too.',
+  },
+  { call: 'sendmsg', says: 'Hands an open file to the process at the other end of a socket.' },
+  {
+    call: 'recvmsg',
+    says: 'Takes an open file that the process at the other end of a socket hands over; it waits for it.',
+  },
+  {
+    call: 'dup2',
+    says: 'Gives an open file a second number. With 0, 1 or 2 it becomes the input, the output or the errors of this process.',
+  },
+  {
+    call: 'flock',
+    with: /LOCK_UN/,
+    says: 'Gives the lock back. Whoever waits for it goes on.',
+  },
+  {
+    call: 'flock',
+    says: 'Takes a lock on an open file, and waits while another process has it: so one does its work at a time. It ends with the process, too.',
+  },
+  { call: 'poll', says: 'Sleeps until there is something to read or to write in one of these files.' },
+  {
+    call: 'setsid',
+    says: 'Begins a session of its own, without a terminal: Ctrl-C in the one it came from does not reach it any more.',
+  },
+  {
+    call: 'openpty',
+    says: 'Makes a pair of pretended terminals: what is typed at one end a program reads at the other, as from a keyboard.',
+  },
+  {
+    call: 'login_tty',
+    says: 'Begins a session whose terminal is this one, and makes it the input, the output and the errors of this process.',
+  },
+  { call: 'tcgetattr', says: 'Asks how the terminal is set: whether it shows what is typed, and what Ctrl-C does.' },
+  { call: 'tcsetattr', says: 'Sets how the terminal behaves: whether it shows what is typed, and what Ctrl-C does.' },
+  { call: 'ioctl', with: /TIOCGWINSZ/, says: 'Asks how many rows and columns the terminal has.' },
+  { call: 'ioctl', says: 'Tells a terminal how many rows and columns it has. Its programs get the signal SIGWINCH.' },
+  {
+    call: 'setxattr',
+    says: 'Writes a note beside a file, under a name. Layers mark in this way what they hide of the layers below.',
+  },
+  { call: 'getpid', says: 'Asks for the number of this process, in the PID namespace it is in.' },
+  { call: 'gethostname', says: 'Asks for the name of the machine, as this process sees it.' },
+  {
     call: 'waitpid',
     says: "The parent sleeps until its child has ended, and then learns how. The kernel keeps the dead child's number until somebody asks.",
   },
@@ -210,13 +305,39 @@ const meanings: readonly Meaning[] = [
   { call: 'rmdirSync', says: 'Removes the cgroup. That works when its last process has ended.' },
 ];
 
+/** What a new namespace of each kind is to the process that gets it, the kinds that come latest in the course first. */
+const walls: Readonly<Record<string, string>> = {
+  USER: 'numbers of its own for users',
+  CGROUP: 'its cgroup looks like the top',
+  PID: 'its own numbering, in which it is 1',
+  IPC: 'shared memory and queues of its own',
+  NET: 'its own network, with nothing but lo',
+  UTS: 'a hostname of its own',
+  NS: 'its own mount table',
+};
+
+/** What a call that makes several namespaces does: for as many kinds as there is room what each means, then the others. */
+function meaningOfWalls({ call, args }: Call): string | null {
+  const flags = args.join('|').split('|');
+  const kinds = Object.keys(walls).filter((kind) => flags.includes(`CLONE_NEW${kind}`));
+  if (kinds.length === 0) return null;
+  const start = call === 'clone' ? 'Makes a child behind walls.' : 'Puts up walls around this process.';
+  const told = (count: number): string => {
+    const parts = kinds.slice(0, count).map((kind) => `${kind}: ${walls[kind]}`);
+    const others = kinds.slice(count);
+    return `${start} ${parts.join('; ')}.${others.length === 0 ? '' : ` And ${others.join(', ')}.`}`;
+  };
+  const counts = kinds.map((_kind, index) => kinds.length - index);
+  return told(counts.find((count) => told(count).length <= LONGEST) ?? 1);
+}
+
 /** What this call does in its place; null where it is none of the course's. */
 export function meaningOfCall({ call, args }: Call): string | null {
   const shown = args.join(', ');
-  const found = meanings.find(
-    (meaning) => [meaning.call].flat().includes(call) && (meaning.with === undefined || meaning.with.test(shown)),
-  );
-  return found?.says ?? null;
+  const known = meanings.filter((meaning) => [meaning.call].flat().includes(call));
+  const exact = known.find((meaning) => meaning.with?.test(shown));
+  const walls = ['clone', 'unshare'].includes(call) ? meaningOfWalls({ call, args }) : null;
+  return exact?.says ?? walls ?? known.find((meaning) => meaning.with === undefined)?.says ?? null;
 }
 
 /** All of them, for whoever wants to see whether they fit. */
