@@ -19,8 +19,8 @@ export type Scene = {
   number: number | null;
   /** `level-05, uts-namespace` */
   title: string;
-  /** Who makes the call, and where. */
-  place: string;
+  /** Who makes the call, and at which line; and the functions that lead there, the innermost one last. */
+  place: { who: string; path: string[] };
   /** The line of box.ts to show; null where there is none. */
   line: number | null;
   /** Whether the line is new in this level. */
@@ -47,8 +47,8 @@ export function sceneMaker(level: Level, file: string, newLines: ReadonlySet<num
     return {
       kind: moment.kind,
       number: step === null ? null : number,
-      title: `${spoken(level)}, ${level.name.slice(3)}`,
-      place: step === null ? '' : placeOf(step, file),
+      title: level.bonus ? spoken(level) : `${spoken(level)}, ${level.name.slice(3)}`,
+      place: step === null ? { who: '', path: [] } : placeOf(step, file, line),
       line,
       isNew: line !== null && newLines.has(line),
       rows,
@@ -72,10 +72,15 @@ function said(moment: Moment, rows: readonly Row[]): Said {
       const { call, meaning } = callOf(moment.step);
       const { errno, result } = moment;
       if (errno === null)
-        return { ...usual, call: `${call} = ${result}`, meaning, summary: seen(rows, moment.picture) };
+        return {
+          ...usual,
+          call: call + answer(moment.step, String(result)),
+          meaning,
+          summary: seen(rows, moment.picture),
+        };
       const why = meaningOf(moment.step.call, errno);
       const summary = why === null ? `It failed: ${errno}.` : `It failed with ${errno}: ${why}.`;
-      return { ...usual, call: `${call} = -1 ${errno}`, meaning, summary, failed: true };
+      return { ...usual, call: call + answer(moment.step, `-1 ${errno}`), meaning, summary, failed: true };
     }
     case 'waits':
       return { ...usual, ...callOf(moment.step), summary: 'It sleeps in this call now. The child goes on.' };
@@ -131,23 +136,32 @@ function callOf({ call, args }: Step): { call: string; meaning: string } {
   };
 }
 
+/** What a system call returned, as strace prints it. A function of Node returns something else, or throws. */
+function answer({ call }: Step, shown: string): string {
+  return call.endsWith('Sync') ? '' : ` = ${shown}`;
+}
+
 /** The line that made the call; null where none of box.ts did, as when the workshop ends a child that threw. */
 function lineOf({ places: [nearest] }: Pick<Step, 'places'>, file: string): number | null {
   return nearest?.file === file ? nearest.line : null;
 }
 
-/** Functions that a place names at most: the innermost ones. */
-const DEPTH = 3;
+/** Functions that a place names at most. */
+export const DEPTH = 3;
 
-/** `the child, line 70, run > contain` */
-function placeOf({ process, places }: Step, file: string): string {
+/** `the child, line 70, run > contain`, with at most so many of the functions: the innermost ones. */
+export function shownPlace({ who, path }: Scene['place'], depth = DEPTH): string {
+  const names = path.slice(Math.max(0, path.length - depth)).join(' > ');
+  return names === '' ? who : `${who}, ${names}`;
+}
+
+function placeOf({ process, places }: Step, file: string, line: number | null): Scene['place'] {
   const who = process === '0' ? 'box.ts' : process === '0.1' ? 'the child' : `process ${process}`;
   const own = places.filter((place) => place.file === file);
   const names = own.flatMap(({ function: name }) => (name === null ? [] : [name]));
-  const path = [...new Set(names.toReversed())].slice(-DEPTH).join(' > ');
-  const line = lineOf({ places }, file);
-  if (line === null && own.length > 0) return `${who}, in the workshop's part of it`;
-  return [who, ...(line === null ? [] : [`line ${line}`]), ...(path === '' ? [] : [path])].join(', ');
+  const path = [...new Set(names.toReversed())];
+  if (line === null) return own.length > 0 ? { who: `${who}, in the workshop's part of it`, path: [] } : { who, path };
+  return { who: `${who}, line ${line}`, path };
 }
 
 /** What changed since the step before, although there was no call. */

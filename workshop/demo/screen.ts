@@ -3,7 +3,7 @@ import stringWidth from 'string-width';
 import wrapAnsi from 'wrap-ansi';
 import { around, type CodeLine } from './code.ts';
 import { ink } from '../ink.ts';
-import type { Line, Row, Scene } from './scene.ts';
+import { DEPTH, type Line, type Row, type Scene, shownPlace } from './scene.ts';
 
 /** The smallest screen on which both views fit beside each other. */
 export const smallest = { columns: 100, rows: 30 } as const;
@@ -41,10 +41,14 @@ export function screenOf(
   ];
 }
 
+/** One row. Where there is no room for all the functions, the outer ones are left out. */
 function title({ title: level, number, place, isNew }: Scene, width: number): string {
   const left = ` ${level}${isNew ? '   new in this level' : ''}`;
-  const right = number === null ? '' : `${place}   step ${number} `;
-  return ink.bold(left + right.padStart(Math.max(0, width - left.length)));
+  if (number === null) return ink.bold(left);
+  const depths = Array.from({ length: DEPTH + 1 }, (_none, index) => DEPTH - index);
+  const rights = depths.map((depth) => `   ${shownPlace(place, depth)}   step ${number} `);
+  const right = rights.find((one) => left.length + one.length <= width) ?? `   step ${number} `;
+  return ink.bold(left + right.padStart(width - left.length));
 }
 
 function rule(width: number): string {

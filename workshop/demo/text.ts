@@ -2,7 +2,7 @@
 import wrapAnsi from 'wrap-ansi';
 import { around, type CodeLine } from './code.ts';
 import { ink } from '../ink.ts';
-import type { Line, Row, Scene } from './scene.ts';
+import { type Line, type Row, type Scene, shownPlace } from './scene.ts';
 
 /** Columns from which both views fit beside each other. */
 const SIDE_BY_SIDE = 90;
@@ -29,7 +29,7 @@ export function sceneText(scene: Scene, code: readonly CodeLine[], columns: numb
 }
 
 function heading({ number, title, place, isNew }: Scene, width: number): string[] {
-  const what = number === null ? title : `${number}. ${place}${isNew ? ', new in this level' : ''}`;
+  const what = number === null ? title : `${number}. ${shownPlace(place)}${isNew ? ', new in this level' : ''}`;
   return ['', ...wrap(what, width, '').map((line) => ink.underline(line))];
 }
 
