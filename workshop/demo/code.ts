@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { diffArrays } from 'diff';
 import highlightJs from 'highlight.js/lib/core';
 import typescript from 'highlight.js/lib/languages/typescript';
+import wrapAnsi from 'wrap-ansi';
 import { type Level, neighbours, solutionFile } from '../levels.ts';
 import { ink } from '../ink.ts';
 
@@ -31,10 +32,45 @@ export function codeOf(file: string): CodeLine[] {
   return source.split('\n').map((plain, index) => ({ number: index + 1, plain, coloured: coloured[index] ?? plain }));
 }
 
-/** `count` lines with this one in their middle, or as near to it as the program's ends allow. */
-export function around(code: readonly CodeLine[], line: number, count: number): CodeLine[] {
-  const first = Math.max(0, Math.min(line - 1 - Math.floor(count / 2), code.length - count));
-  return code.slice(first, first + count);
+/** Spaces by which the second row of a line stands further right than its first. */
+const CONTINUED = 4;
+
+/** A line on as many rows of that width as it takes. */
+export function wrapped({ plain, coloured }: CodeLine, width: number): string[] {
+  if (plain.length <= width) return [coloured];
+  const indent = plain.length - plain.trimStart().length;
+  const room = Math.max(20, width - indent - CONTINUED);
+  const rows = wrapAnsi(coloured.trimStart(), room, { hard: true }).split('\n');
+  return rows.map((row, index) => ' '.repeat(indent + (index === 0 ? 0 : CONTINUED)) + row);
+}
+
+/**
+ * This line and those around it, on at most `most` rows of that width: the line itself as a whole, and of the others as
+ * many as fit with all that stands in them, first the one above, then the one below, and so on.
+ */
+export function rowsAround(
+  code: readonly CodeLine[],
+  line: number,
+  most: number,
+  width: number,
+): { number: number; rows: string[] }[] {
+  const rowsOf = (number: number): string[] => wrapped(code[number - 1]!, width);
+  if (code[line - 1] === undefined) return [];
+  const shown = [{ number: line, rows: rowsOf(line).slice(0, most) }];
+  let left = most - shown[0]!.rows.length;
+  const add = (number: number, put: (one: { number: number; rows: string[] }) => unknown): boolean => {
+    if (code[number - 1] === undefined) return false;
+    const rows = rowsOf(number);
+    if (rows.length > left) return false;
+    left -= rows.length;
+    put({ number, rows });
+    return true;
+  };
+  for (let [above, below] = [true, true]; above || below;) {
+    if (above) above = add(shown[0]!.number - 1, (one) => shown.unshift(one));
+    if (below) below = add(shown.at(-1)!.number + 1, (one) => shown.push(one));
+  }
+  return shown;
 }
 
 /** The lines of a level's reference that its predecessor does not have, by number. */

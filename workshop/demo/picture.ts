@@ -130,7 +130,8 @@ export function shorten(text: string): string {
 function rootOf({ root, mounts }: ProcessFacts, hostMounts: readonly Mount[]): string {
   if (root !== '/') return `the directory ${shorten(root)}`;
   const own = rootMount(mounts);
-  return own?.device === rootMount(hostMounts)?.device ? "the host's" : `a mount of its own (${own?.type})`;
+  if (own === undefined || own.device === rootMount(hostMounts)?.device) return "the host's";
+  return `a mount of its own (${kindOf(own)})`;
 }
 
 function rootMount(mounts: readonly Mount[]): Mount | undefined {
@@ -169,7 +170,12 @@ function mountList(process: ProcessFacts, before: readonly Mount[], hostNamespac
 }
 
 function named(mounts: readonly Mount[]): string[] {
-  return mounts.map(({ mountPoint, type }) => `${shorten(mountPoint)} ${type}`);
+  return mounts.map((mount) => `${shorten(mount.mountPoint)} ${kindOf(mount)}`);
+}
+
+/** Its filesystem's type; of a piece of a filesystem, as a bind mount shows it, that it is one. */
+function kindOf({ type, root }: Mount): string {
+  return root === '/' ? type : 'bound';
 }
 
 /** Whether a mount is another one or a copy of it. */
@@ -238,13 +244,16 @@ function cgroupFact(controller: ControllerName, all: readonly Cgroup[], seen: Re
   return {
     label: `${controller} cgroup`,
     kind: 'list',
-    host: own.length === 0 ? ['none'] : own.flatMap((cgroup) => [membersOf(cgroup), ...valuesOf(cgroup, controller)]),
+    host:
+      own.length === 0
+        ? ['none']
+        : own.flatMap((cgroup) => [cgroup.path, membersOf(cgroup), ...valuesOf(cgroup, controller)]),
     container: where === undefined ? [] : [`I am in ${where}`],
   };
 }
 
-function membersOf({ path: name, members }: Cgroup): string {
-  return `${name}, ${members.length} ${members.length === 1 ? 'process' : 'processes'}`;
+function membersOf({ members }: Cgroup): string {
+  return `${members.length} ${members.length === 1 ? 'process' : 'processes'}`;
 }
 
 function valuesOf({ version, files }: Cgroup, controller: ControllerName): string[] {
@@ -256,7 +265,7 @@ function valuesOf({ version, files }: Cgroup, controller: ControllerName): strin
   const [limit, swap] = version === 1 ? ['limit_in_bytes', 'memsw.limit_in_bytes'] : ['max', 'swap.max'];
   if (files[`memory.${limit}`] === undefined) return [];
   const words = version === 1 ? ['limit', 'with swap'] : ['memory.max', 'swap.max'];
-  return [`${words[0]} ${bytes(value(`memory.${limit}`))}, ${words[1]} ${bytes(value(`memory.${swap}`))}`];
+  return [`${words[0]} ${bytes(value(`memory.${limit}`))}`, `${words[1]} ${bytes(value(`memory.${swap}`))}`];
 }
 
 /** `67108864` → `64m`; what is as good as no limit → `unlimited`. */

@@ -67,7 +67,7 @@ function said(moment: Moment, rows: readonly Row[]): Said {
   const usual = { failed: false, output: [] };
   switch (moment.kind) {
     case 'before':
-      return { ...usual, ...callOf(moment.step), summary: meanwhile(rows) };
+      return { ...usual, ...callOf(moment.step), summary: meanwhile(rows, moment.repeated) };
     case 'after': {
       const { call, meaning } = callOf(moment.step);
       const { errno, result } = moment;
@@ -164,10 +164,14 @@ function placeOf({ process, places }: Step, file: string, line: number | null): 
   return { who: `${who}, line ${line}`, path };
 }
 
-/** What changed since the step before, although there was no call. */
-function meanwhile(rows: readonly Row[]): string {
+/** What happened since the step before, and was not shown. */
+function meanwhile(rows: readonly Row[], repeated: number): string {
   const changed = changedLabels(rows, ['host', 'container']);
-  return changed.length === 0 ? '' : `Since the last step this has changed, too: ${list(changed)}.`;
+  const times = repeated === 1 ? 'once more' : `${repeated} times more`;
+  return [
+    ...(repeated === 0 ? [] : [`Before this, the loop has made its call ${times}.`]),
+    ...(changed.length === 0 ? [] : [`Since the last step this has changed, too: ${list(changed)}.`]),
+  ].join(' ');
 }
 
 /** Who sees what the call has done. */

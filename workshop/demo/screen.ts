@@ -1,7 +1,7 @@
 // A scene on a whole screen: everything has its place and keeps it, and only what changed is highlighted.
 import stringWidth from 'string-width';
 import wrapAnsi from 'wrap-ansi';
-import { around, type CodeLine } from './code.ts';
+import { type CodeLine, rowsAround } from './code.ts';
 import { ink } from '../ink.ts';
 import { DEPTH, type Line, type Row, type Scene, shownPlace } from './scene.ts';
 
@@ -12,6 +12,8 @@ const LABEL = 15;
 /** Rows of what is said: the call, its meaning, and what happened. */
 const SPOKEN = { call: 2, meaning: 2, summary: 2 } as const;
 const CODE_ROWS = 5;
+/** Columns before a line of the program: the arrow and the line's number. */
+const GUTTER = 8;
 /** Rows beyond the fewest with which a list has one for each of its entries, as a rule. */
 const WHOLE_LISTS = { mounts: 4, processes: 2 } as const;
 /** The title, the rule below it and the one below the code, the columns' heads, the keys. */
@@ -57,14 +59,15 @@ function rule(width: number): string {
 
 function codeWindow({ line, kind }: Scene, code: readonly CodeLine[], rows: number, width: number): string[] {
   if (line === null) return [];
-  return around(code, line, rows).flatMap(({ number, plain, coloured }) => {
+  return rowsAround(code, line, rows, width - GUTTER).flatMap(({ number, rows: texts }) => {
     const isHere = number === line;
     // It points at the line until the line is done.
     const arrow = isHere ? (kind === 'before' || kind === 'waits' ? '▶' : '✓') : ' ';
     const gutter = ` ${arrow} ${String(number).padStart(3)}  `;
-    const room = width - gutter.length;
-    const text = plain.length > room ? `${plain.slice(0, room - 1)}…` : coloured;
-    return isHere ? ink.bold(gutter + text) : gutter + text;
+    return texts.map((text, index) => {
+      const row = (index === 0 ? gutter : ' '.repeat(GUTTER)) + text;
+      return isHere ? ink.bold(row) : row;
+    });
   });
 }
 
@@ -143,14 +146,20 @@ function namespaceCell(row: Row, side: 'host' | 'container'): string {
   return isShared ? ink.dim(`  ${text}`) : `  ${text}`;
 }
 
-/** A cell of at most that many rows. A list has one entry a row where it fits, or else several. */
+/**
+ * A cell of at most that many rows. A list has one entry a row where it fits, or else several. Where that is still too
+ * much, entries that have not changed are counted in place of being shown, then those that are gone.
+ */
 function cellOf(row: Row, side: 'host' | 'container', rows: number, column: number): string[] {
   const pieces = row[side].map((line) => pieceOf(line, column));
   if (pieces.length <= rows) return pieces.map(painted);
-  const entries = row[side].filter(({ change }) => change !== 'gone').map((line) => pieceOf(line, column));
-  if (entries.length <= rows) return entries.map(painted);
-  const packed = pack(entries, column, row.label === 'mounts');
-  if (packed.length <= rows) return packed.map((line) => line.map(painted).join('  '));
+  const hasHead = row.label === 'mounts';
+  const hasChanged = pieces.some(({ change }) => change !== 'same');
+  const ways = hasChanged ? [pieces, ...counted(pieces, 'same'), ...counted(pieces, 'gone')] : [pieces];
+  const packedWays = ways.map((way) => pack(way, column, hasHead));
+  const fitting = packedWays.find((packed) => packed.length <= rows);
+  if (fitting !== undefined) return fitting.map((line) => line.map(painted).join('  '));
+  const packed = packedWays.at(-1)!;
   // The last ones are the newest.
   const hidden = packed.slice(1, packed.length - rows + 2).flat().length;
   const kept: Piece[][] = [
@@ -159,6 +168,16 @@ function cellOf(row: Row, side: 'host' | 'container', rows: number, column: numb
     ...packed.slice(packed.length - rows + 2),
   ];
   return kept.slice(0, rows).map((line) => line.map(painted).join('  '));
+}
+
+/** The pieces with ever more of one kind counted in place of being shown; the first of them stays. */
+function counted(pieces: readonly Piece[], change: 'same' | 'gone'): Piece[][] {
+  const all = pieces.filter((piece) => piece.change === change);
+  return all.slice(2).map((_none, index) => {
+    const hidden = all.slice(1, index + 3);
+    const note: Piece = { text: `${change === 'gone' ? '-' : ' '} … ${hidden.length} more`, change };
+    return pieces.flatMap((piece) => (piece === hidden[0] ? [note] : hidden.includes(piece) ? [] : [piece]));
+  });
 }
 
 function pieceOf({ change, text, was }: Line, column: number): Piece {

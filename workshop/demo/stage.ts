@@ -112,7 +112,8 @@ export function openStage({
       const wanted = `From ${smallest.columns} columns and ${smallest.rows} rows on, everything has its place on the screen.`;
       process.stdout.write(`${wanted}\nThis terminal is smaller: what changes is told line by line.\n`);
     }
-    process.stdout.write(sceneText(scene, code, columns, isFirst));
+    // The whole picture is longer than such a terminal: the lines of the program would have left it.
+    process.stdout.write(sceneText(scene, code, columns, isFirst && !isWatched));
     if (!hasKeys) return;
     process.stdout.write(keysNamed.slice(0, columns - 1));
     hasPrompt = true;

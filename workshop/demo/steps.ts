@@ -8,6 +8,7 @@ import { holdStill } from '../grading/scenario.ts';
 import type { Testbed } from '../grading/testbed.ts';
 import type { Level } from '../levels.ts';
 import { shownCommand } from './commands.ts';
+import { meaningOfCall } from './meanings.ts';
 import { observe, type Picture } from './picture.ts';
 import { type SteppedProgram, startStepped } from './program.ts';
 
@@ -15,25 +16,28 @@ import { type SteppedProgram, startStepped } from './program.ts';
 export type Step = Pick<StopLine, 'process' | 'call' | 'args' | 'places'>;
 
 /** A moment at which the program stands still, with the machine as it is and as it was at the moment before. */
-export type Moment = { picture: Picture; before: Picture } & (
-  | { kind: 'before'; step: Step }
-  | { kind: 'after'; step: Step; result: number | null; errno: string | null }
-  /** The call has not returned, and will not before another process has done something. */
-  | { kind: 'waits'; step: Step }
-  /** The process has become the command, which holds still. */
-  | { kind: 'runs'; step: Step | null; stdout: string }
-  /** The process has ended itself. */
-  | { kind: 'gone'; step: Step }
-  | { kind: 'ended'; exitCode: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }
-  /** It neither ended nor went on. */
-  | { kind: 'hangs'; stdout: string; stderr: string }
-);
+export type Moment = { picture: Picture; before: Picture } &
+  /** `repeated`: how many calls loops have made since the step before, for which one was shown. */
+  (
+    | { kind: 'before'; step: Step; repeated: number }
+    | { kind: 'after'; step: Step; result: number | null; errno: string | null }
+    /** The call has not returned, and will not before another process has done something. */
+    | { kind: 'waits'; step: Step }
+    /** The process has become the command, which holds still. */
+    | { kind: 'runs'; step: Step | null; stdout: string }
+    /** The process has ended itself. */
+    | { kind: 'gone'; step: Step }
+    | { kind: 'ended'; exitCode: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }
+    /** It neither ended nor went on. */
+    | { kind: 'hangs'; stdout: string; stderr: string }
+  );
 
 /** Seconds of doing nothing after which the program will not go on by itself. */
 const LIMIT = Number(process.env['BOXWRIGHT_TIME_LIMIT'] ?? 10);
-/** Calls that are made without a word, since nothing in the picture changes; and those of which one stands for all. */
+/** Calls that are made without a word, since nothing in the picture changes. */
 const quiet = ['umask', 'getpid', 'gethostname'];
-const oneForAll = ['mknod'];
+/** Calls of which the first stands for all that a loop makes. */
+const oneForAll = ['mknod', 'mount', 'prctl', 'seccomp_rule_add', 'setxattr', 'umount2'];
 
 /** Starts `file`, a box.ts, in a testbed with the command that is shown for that level, and tells what it does. */
 export async function* moments(testbed: Testbed, file: string, level: Level): AsyncGenerator<Moment, void> {
@@ -47,6 +51,8 @@ export async function* moments(testbed: Testbed, file: string, level: Level): As
   const patience = patienceWith(testbed, new Set(), LIMIT);
   let last: Picture | undefined;
   let previous: Step | undefined;
+  const inLoops = new Set<string>();
+  let repeated = 0;
 
   async function look(): Promise<Pick<Moment, 'picture' | 'before'>> {
     const picture = await observer.look(...shownProcess(program));
@@ -72,9 +78,15 @@ export async function* moments(testbed: Testbed, file: string, level: Level): As
     }
     const { process: name, stop } = stopped;
     if (stop === 'before') {
-      const isSilent = isQuiet(stopped, previous);
+      const isRepeated = oneForAll.includes(stopped.call) && inLoops.has(placeInLoop(stopped));
+      const isSilent = isRepeated || quiet.includes(stopped.call);
+      inLoops.add(placeInLoop(stopped));
       previous = stopped;
-      if (!isSilent) yield { kind: 'before', step: stopped, ...(await look()) };
+      if (isRepeated) repeated += 1;
+      if (!isSilent) {
+        yield { kind: 'before', step: stopped, repeated, ...(await look()) };
+        repeated = 0;
+      }
       const came = await patience.wait(program.letGo(name));
       // What has gone wrong is never silent.
       if (isSilent && program.stops.get(name)?.stop === 'after' && program.outcomeOf(name)?.errno === null) {
@@ -111,11 +123,10 @@ function shownProcess({ pids }: SteppedProgram): [pid: number | null, isChild: b
   return [children.find(([, pid]) => isAlive(pid))?.[1] ?? null, true];
 }
 
-/** Whether nothing needs to be said of a step: nobody sees what it changes, or the one before it stands for it. */
-function isQuiet(step: Step, previous: Step | undefined): boolean {
-  if (quiet.includes(step.call)) return true;
-  const at = (of: Step): string => `${of.process} ${of.call} ${of.places[0]?.file}:${of.places[0]?.line}`;
-  return oneForAll.includes(step.call) && previous !== undefined && at(previous) === at(step);
+/** The same for two calls of a loop: made at one place, with all that leads there, and with one and the same meaning. */
+function placeInLoop({ process, call, args, places }: Step): string {
+  const way = places.map(({ file, line }) => `${file}:${line}`);
+  return JSON.stringify([process, call, way, meaningOfCall({ call, args })]);
 }
 
 /** `0.1.1` is two below the first process. */

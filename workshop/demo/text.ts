@@ -1,6 +1,6 @@
 // Scenes as text, one below the other: for a pipe, and for a terminal that is too small for the screen.
 import wrapAnsi from 'wrap-ansi';
-import { around, type CodeLine } from './code.ts';
+import { type CodeLine, wrapped } from './code.ts';
 import { ink } from '../ink.ts';
 import { type Line, type Row, type Scene, shownPlace } from './scene.ts';
 
@@ -10,8 +10,8 @@ const MOST_COLUMNS = 100;
 const CODE_LINES = 5;
 const LABEL = 16;
 
-/** The first scene shows the whole picture, the others what changed. */
-export function sceneText(scene: Scene, code: readonly CodeLine[], columns: number, isFirst: boolean): string {
+/** @param isWhole whether the scene shows the whole picture, and not only what changed in it */
+export function sceneText(scene: Scene, code: readonly CodeLine[], columns: number, isWhole: boolean): string {
   const width = Math.min(columns, MOST_COLUMNS);
   const isAnswer = ['after', 'waits', 'gone', 'runs'].includes(scene.kind);
   const lines: string[] = [];
@@ -22,7 +22,7 @@ export function sceneText(scene: Scene, code: readonly CodeLine[], columns: numb
   for (const line of scene.output) lines.push(...wrap(line, width - 4, '    '));
   const summary = wrap(scene.summary, width - 2, '  ');
   lines.push(...(scene.failed ? summary.map((line) => ink.red(line)) : summary));
-  const rows = scene.rows.filter((row) => (isFirst && scene.number !== null) || hasChanged(row));
+  const rows = scene.rows.filter((row) => (isWhole && scene.number !== null) || hasChanged(row));
   if (rows.length > 0)
     lines.push(...(width < SIDE_BY_SIDE ? stacked(rows, scene, width) : besides(rows, scene, width)));
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
@@ -35,11 +35,13 @@ function heading({ number, title, place, isNew }: Scene, width: number): string[
 
 function window({ line, kind }: Scene, code: readonly CodeLine[], width: number): string[] {
   if (line === null || kind === 'ended' || kind === 'hangs') return [];
-  return around(code, line, CODE_LINES).map(({ number, plain, coloured }) => {
-    const gutter = `${number === line ? '>' : ' '} ${String(number).padStart(4)}  `;
-    const room = width - gutter.length;
-    const text = plain.length > room ? `${plain.slice(0, room - 1)}…` : coloured;
-    return number === line ? ink.bold(gutter + text) : gutter + text;
+  const first = Math.max(0, Math.min(line - 1 - Math.floor(CODE_LINES / 2), code.length - CODE_LINES));
+  return code.slice(first, first + CODE_LINES).flatMap((one) => {
+    const gutter = `${one.number === line ? '>' : ' '} ${String(one.number).padStart(4)}  `;
+    return wrapped(one, width - gutter.length).map((text, index) => {
+      const row = (index === 0 ? gutter : ' '.repeat(gutter.length)) + text;
+      return one.number === line ? ink.bold(row) : row;
+    });
   });
 }
 
