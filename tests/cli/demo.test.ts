@@ -4,11 +4,14 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import { allMeanings, LONGEST, meaningOfCall } from '../../workshop/demo/meanings.ts';
-import { allLevels, type Level, neighbours, numberedLevels, solutionFile } from '../../workshop/levels.ts';
+import type { Line, Row, Scene } from '../../workshop/demo/scene.ts';
+import { screenOf } from '../../workshop/demo/screen.ts';
+import { allLevels, type Level, neighbours, solutionFile } from '../../workshop/levels.ts';
 import { runDirectory, workshopRoot } from '../../workshop/paths.ts';
 import { progressFile } from '../../workshop/progress.ts';
 import { ofThisTurn } from '../turns.ts';
@@ -133,14 +136,27 @@ const says: Readonly<Record<string, (stdout: string) => void>> = {
     expect(step(stdout, 'setuid(')).toMatch(/gid 1000, no other groups → uid\s+1000/);
     expect(step(stdout, 'execvp(')).toContain('uid=1000');
   },
+  // One stands for all that a loop makes.
+  fences: (stdout) => {
+    expect(stepsOf(stdout).length).toBeLessThan(50);
+    expect(stdout).toMatch(/^ {2}Before this, the loop has made its call \d\d times more\.$/m);
+    expect(stdout.match(/^ {2}prctl\(PR_CAPBSET_DROP,.*0\)$/gm)).toHaveLength(1);
+  },
+  network: (stdout) => {
+    expect(step(stdout, /type bridge"\)/)).toContain('+ boxwright, switched off');
+    expect(step(stdout, /^ {2}execFileSync\("nft"/)).toMatch(/\+ NAT for [\d.]+\/24/);
+    expect(step(stdout, /type veth/)).toMatch(/\+ box-\w+, plugged into boxwright/);
+    expect(step(stdout, 'execFileSync("nsenter"')).toMatch(/\+ eth0 [\d.]+\/24/);
+    expect(stdout).not.toContain('Sync("/proc/sys/net/ipv4/ip_forward", "1") = 0');
+  },
 };
 
-describe.for(ofThisTurn(numberedLevels()))('$name, without a terminal', ({ number, name }) => {
+describe.for(ofThisTurn(allLevels()))('$name, without a terminal', ({ number, name }) => {
   test('every step is told and explained, and the grader passes what was shown', async () => {
     const { status, stdout, stderr } = await run(['demo', number]);
     expect(stderr).toBe('');
     expect(stdout).not.toContain('\u001B');
-    says[number]!(stdout);
+    says[number]?.(stdout);
     for (const [, call, args] of stdout.matchAll(/^ {2}(\w+)\((.*)/gm)) {
       expect({ call, meaning: meaningOfCall({ call: call!, args: [args!] }) }).toEqual({
         call,
@@ -207,6 +223,58 @@ test('every kind of namespace that is new in a level is explained there', () => 
     for (const kind of fresh) expect(meaning, level.name).toMatch(words[kind]!);
     expect(meaning.length).toBeLessThanOrEqual(LONGEST);
   }
+});
+
+describe('a screen of 100 columns and 30 rows, from a scene', () => {
+  const line = (text: string, change: Line['change'] = 'same'): Line => ({ text, change });
+  const processes = [line('1 init'), line('16 box.ts'), line('20 box.ts', 'gone'), line('20 sh', 'new')];
+  const scene: Scene = {
+    kind: 'before',
+    number: 117,
+    title: 'bonus-network',
+    place: { who: 'box.ts, line 162', path: ['run', 'joinNetwork', 'inTurn'] },
+    line: 2,
+    isNew: true,
+    call: 'flock(24, LOCK_EX)',
+    meaning: '',
+    summary: '',
+    failed: false,
+    output: [],
+    columns: { host: 'the host', container: 'box.ts' },
+    rows: [{ label: 'processes', kind: 'list', host: processes, container: processes }],
+  };
+  const longComment = `  // ${'a word that matters '.repeat(6)}the end`;
+  const code = ['first', longComment, 'third'].map((plain, index) => ({ number: index + 1, plain, coloured: plain }));
+  const rows = screenOf(scene, code, { columns: 100, rows: 30 }, '').map((row) => stripVTControlCharacters(row));
+
+  test('the title is one row, with a gap: where it must, without the outer functions', () => {
+    expect(rows).toHaveLength(30);
+    for (const row of rows) expect(row.length).toBeLessThanOrEqual(100);
+    expect(rows[0]).toMatch(/^ bonus-network {3}new in this level {3,}box\.ts, line 162, .*inTurn {3}step 117 $/);
+    const inLongPath = { ...scene, place: { ...scene.place, path: ['a'.repeat(40), 'b'.repeat(30), 'inner'] } };
+    const [title = ''] = screenOf(inLongPath, code, { columns: 100, rows: 30 }, '');
+    expect(stripVTControlCharacters(title)).toMatch(/ level {3,}box\.ts, line 162, inner {3}step 117 $/);
+  });
+
+  test('a long line of the program goes on below', () => {
+    const all = rows.join('\n');
+    expect(all).toContain('the end');
+    expect(all).not.toContain('…');
+    expect(all).toMatch(/^ ▶ {3}2 {4}\/\/ a word[^\n]*\n {14}\S/m);
+  });
+
+  test('what has gone is shown, also where a list has one row', () => {
+    const tall = { label: 'mounts', kind: 'list', host: [line('none')], container: [line('none')] } as const;
+    const many = Array.from({ length: 9 }, (_none, index): Row => ({
+      ...tall,
+      label: `list ${index}`,
+      host: [],
+      container: [],
+    }));
+    const full = screenOf({ ...scene, rows: [...many, ...scene.rows] }, code, { columns: 100, rows: 30 }, '');
+    const row = full.map((one) => stripVTControlCharacters(one)).find((one) => one.startsWith(' processes'));
+    expect(row).toMatch(/- 20 box\.ts {2}\+ 20 sh/);
+  });
 });
 
 test('colours where somebody asks for them', async () => {
@@ -383,6 +451,10 @@ describe('a program of somebody', () => {
         /^ {2}box\.ts has come to TODO 1, which is still to do\.\n {2}TODO 1: ask for a UTS/m,
       );
       expect(ended.stdout).not.toContain('It said on stderr');
+      const thrown = step(ended.stdout, '_exit(125)');
+      expect(thrown).toMatch(/^\d+\. the child, line \d+$/m);
+      expect(thrown).toMatch(/^> +\d+ +throw new Error\('TODO 1: ask for a UTS/m);
+      expect(thrown).toContain('It threw this error, and nobody caught it: Error: TODO 1: ask for a UTS');
       expect(ended.stdout).toContain('Your next step is TODO 1.');
     },
   );

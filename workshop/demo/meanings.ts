@@ -277,6 +277,55 @@ const meanings: readonly Meaning[] = [
     says: 'A cgroup is made by making a directory. The kernel fills it with files at once: the values of the new group.',
   },
   {
+    call: 'execFileSync',
+    with: /^"new[ug]idmap"/,
+    says: 'Starts a program of the host that may do what this process may not: write which numbers of users inside a user namespace stand for which outside.',
+  },
+  {
+    call: 'execFileSync',
+    with: /^"nft".*masquerade/,
+    says: "Adds a table to the host's firewall, with NAT: packets that leave for elsewhere get the host's address, so that the answers find back.",
+  },
+  { call: 'execFileSync', with: /^"nft"/, says: "Takes that table out of the host's firewall again." },
+  {
+    call: 'execFileSync',
+    with: /type veth/,
+    says: 'Makes a pair of interfaces, joined as by a cable: one end is plugged into the bridge of the host, the other one is in the container.',
+  },
+  {
+    call: 'execFileSync',
+    with: /type bridge/,
+    says: 'Makes a bridge: a switch in the kernel, into which containers are plugged. The host has it as an interface of its own.',
+  },
+  {
+    call: 'execFileSync',
+    with: /^"nsenter".*"ip"/,
+    says: "Sets up the network from inside: ip runs in the container's network namespace. It gives the address there, switches on, and names the way out.",
+  },
+  { call: 'execFileSync', with: /^"ip".*link delete/, says: 'Takes an interface away; of a pair, both ends go.' },
+  {
+    call: 'execFileSync',
+    with: /^"ip".*address/,
+    says: 'Gives an interface of the host its address, and switches it on.',
+  },
+  { call: 'execFileSync', with: /^"ip"/, says: 'Changes an interface of the host.' },
+  { call: 'execFileSync', says: 'Starts another program and waits until it has ended.' },
+  {
+    call: ['writeFileSync', 'appendFileSync'],
+    with: /ip_forward"/,
+    says: 'Whether the host hands packets on that are not for itself, from one interface to another, as a router does.',
+  },
+  {
+    call: ['writeFileSync', 'appendFileSync'],
+    with: /\/[ug]id_map"/,
+    says: 'Says which numbers inside a user namespace stand for which outside: the first inside, the first outside, and how many.',
+  },
+  {
+    call: ['writeFileSync', 'appendFileSync'],
+    with: /^"\/proc\/\w+\/setgroups"/,
+    says: 'Forbids setgroups in this user namespace: without that, an ordinary user may not map groups.',
+  },
+  {
     call: ['writeFileSync', 'appendFileSync'],
     with: /(cgroup\.procs|tasks)"/,
     says: 'Moves a process into this cgroup; 0 means "me". All that it starts from now on is in there, too, and counts for the same limits.',

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { findController } from '../cgroup.ts';
 import { type Cgroup, cgroupsAbove, cgroupsFor, cgroupsOn, type ControllerName } from '../grading/cgroups.ts';
 import { hostnameOf } from '../grading/hostname.ts';
-
+import { type Interface, networkOf } from '../grading/network.ts';
 import { isNode, type Mount, mountsOf, namespacesOf, type ProcessFacts, processFacts } from '../grading/processes.ts';
 import type { Testbed } from '../grading/testbed.ts';
 import type { Level } from '../levels.ts';
@@ -47,6 +47,8 @@ const kinds = ['mnt', 'uts', 'pid', 'ipc', 'net', 'cgroup'] as const;
 const cgroupsFrom = '07';
 const memoryFrom = '08';
 const userFrom = '09';
+/** The level that shows the network; and nothing of what is above, for which there is no room then. */
+const networkIn = 'network';
 
 /** Watches a testbed, as it is now, on which a box.ts of that level will run. */
 export function observe(testbed: Testbed, level: Level): Observer {
@@ -60,7 +62,10 @@ export function observe(testbed: Testbed, level: Level): Observer {
     const processes = processesOf(testbed);
     const of = (read: (process: ProcessFacts) => string[]): string[] => (alive === null ? [] : read(alive));
     const ownHostname = alive === null ? '' : hostnameOf(alive.pid);
-    const ownCgroups = alive === null || level.number < cgroupsFrom ? {} : await cgroupsAsSeenBy(alive.pid);
+    const ownCgroups =
+      alive === null || level.number < cgroupsFrom || level.number === networkIn
+        ? {}
+        : await cgroupsAsSeenBy(alive.pid);
     const picture: Fact[] = [
       { label: 'hostname', kind: 'value', host: [hostnameOf(testbed.initPid)], container: of(() => [ownHostname]) },
       ...kinds.map((kind): Fact => ({
@@ -87,12 +92,14 @@ export function observe(testbed: Testbed, level: Level): Observer {
         container: of((process) => seenBy(process, processes, hostNamespaces['pid'])),
       },
     ];
-    if (level.number >= cgroupsFrom) {
+    if (level.number === networkIn) {
+      picture.push(networkFact(testbed.initPid, alive, hostNamespaces['net']));
+    } else if (level.number >= cgroupsFrom) {
       const cgroups = cgroupsOn(testbed);
       picture.push(cgroupFact('cpu', cgroups, ownCgroups));
       if (level.number >= memoryFrom) picture.push(cgroupFact('memory', cgroups, ownCgroups));
     }
-    if (level.number >= userFrom) {
+    if (level.number >= userFrom && level.number !== networkIn) {
       picture.push({
         label: 'user',
         kind: 'value',
@@ -250,6 +257,29 @@ function cgroupFact(controller: ControllerName, all: readonly Cgroup[], seen: Re
         : own.flatMap((cgroup) => [cgroup.path, membersOf(cgroup), ...valuesOf(cgroup, controller)]),
     container: where === undefined ? [] : [`I am in ${where}`],
   };
+}
+
+/** Interfaces with their addresses, and on the host what it does with packets of others. */
+function networkFact(hostPid: number, process: ProcessFacts | null, hostNamespace: string | undefined): Fact {
+  const host = networkOf(hostPid);
+  const translated = [...(host?.rules ?? '').matchAll(/ip saddr (\S+) .*masquerade/g)].map(
+    ([, from]) => `NAT for ${from}`,
+  );
+  const forwarding = host?.forwards === true ? 'hands packets on' : 'hands no packets on';
+  const isOwn = process !== null && process.namespaces['net'] !== hostNamespace;
+  const own = isOwn ? (networkOf(process.pid)?.interfaces ?? []).map(interfaceLine) : ["the host's own"];
+  return {
+    label: 'network',
+    kind: 'list',
+    host: host === null ? [] : [forwarding, ...host.interfaces.map(interfaceLine), ...translated],
+    container: process === null ? [] : own,
+  };
+}
+
+/** `eth0 10.0.0.2/24`, `lo, switched off` */
+function interfaceLine({ name, up, master, addresses }: Interface): string {
+  const plugged = master === null ? '' : `, plugged into ${master}`;
+  return `${[name, ...addresses].join(' ')}${plugged}${up ? '' : ', switched off'}`;
 }
 
 function membersOf({ members }: Cgroup): string {

@@ -42,7 +42,8 @@ export function sceneMaker(level: Level, file: string, newLines: ReadonlySet<num
   return (moment) => {
     if (moment.kind === 'before') number += 1;
     const step = 'step' in moment ? moment.step : null;
-    const line = step === null ? null : lineOf(step, file);
+    const thrown = errorOf(moment, file);
+    const line = step === null ? null : (thrown?.line ?? lineOf(step, file));
     const rows = rowsOf(moment);
     return {
       kind: moment.kind,
@@ -57,8 +58,23 @@ export function sceneMaker(level: Level, file: string, newLines: ReadonlySet<num
         container: `${moment.picture.container.name}, ${moment.picture.container.process}`.replace(', has', ' has'),
       },
       ...said(moment, rows),
+      ...(thrown === null ? {} : { meaning: `It threw this error, and nobody caught it: ${thrown.message}` }),
     };
   };
+}
+
+/** The error because of which the workshop ends a child, and its line in the program; null where there is none. */
+function errorOf(moment: Moment, file: string): { message: string; line: number } | null {
+  if (moment.kind !== 'before' && moment.kind !== 'gone') return null;
+  const { step, stderr } = moment;
+  if (step.call !== '_exit' || lineOf(step, file) !== null) return null;
+  const lines = stderr.split('\n');
+  const places = lines.map((line) => (line.includes(`${file}:`) ? /:(\d+):\d+\)?$/.exec(line)?.[1] : undefined));
+  const at = places.findIndex((line) => line !== undefined);
+  const message = lines.slice(0, at).findLast((line) => /\S/.test(line) && !/^\s+at /.test(line));
+  return message === undefined
+    ? null
+    : { message: printable(shorten(message.trim().replace(/^box\.ts: /, ''))), line: Number(places[at]) };
 }
 
 type Said = Pick<Scene, 'call' | 'meaning' | 'summary' | 'failed' | 'output'>;

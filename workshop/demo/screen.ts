@@ -99,7 +99,7 @@ export function tableRows(rows: readonly Row[]): number {
 
 function fewest({ label, kind }: Row): number {
   if (kind !== 'list') return 1;
-  return { mounts: 3, processes: 1 }[label] ?? 2;
+  return { mounts: 3, processes: 1, network: 5 }[label] ?? 2;
 }
 
 function countNamespaces(rows: readonly Row[]): number {
@@ -155,7 +155,9 @@ function cellOf(row: Row, side: 'host' | 'container', rows: number, column: numb
   if (pieces.length <= rows) return pieces.map(painted);
   const hasHead = row.label === 'mounts';
   const hasChanged = pieces.some(({ change }) => change !== 'same');
-  const ways = hasChanged ? [pieces, ...counted(pieces, 'same'), ...counted(pieces, 'gone')] : [pieces];
+  const ways = hasChanged
+    ? [pieces, ...counted(pieces, 'same', hasHead), ...counted(pieces, 'gone', hasHead)]
+    : [pieces];
   const packedWays = ways.map((way) => pack(way, column, hasHead));
   const fitting = packedWays.find((packed) => packed.length <= rows);
   if (fitting !== undefined) return fitting.map((line) => line.map(painted).join('  '));
@@ -170,11 +172,11 @@ function cellOf(row: Row, side: 'host' | 'container', rows: number, column: numb
   return kept.slice(0, rows).map((line) => line.map(painted).join('  '));
 }
 
-/** The pieces with ever more of one kind counted in place of being shown; the first of them stays. */
-function counted(pieces: readonly Piece[], change: 'same' | 'gone'): Piece[][] {
-  const all = pieces.filter((piece) => piece.change === change);
-  return all.slice(2).map((_none, index) => {
-    const hidden = all.slice(1, index + 3);
+/** The pieces with ever more of one kind counted in place of being shown, from the first on; a head stays. */
+function counted(pieces: readonly Piece[], change: 'same' | 'gone', hasHead: boolean): Piece[][] {
+  const all = pieces.filter((piece) => piece.change === change).slice(hasHead ? 1 : 0);
+  return all.slice(1).map((_none, index) => {
+    const hidden = all.slice(0, index + 2);
     const note: Piece = { text: `${change === 'gone' ? '-' : ' '} … ${hidden.length} more`, change };
     return pieces.flatMap((piece) => (piece === hidden[0] ? [note] : hidden.includes(piece) ? [] : [piece]));
   });

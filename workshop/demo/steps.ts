@@ -1,6 +1,7 @@
 // The story of a program, moment by moment: what it is about to do, and what has come of it. Asked for the next moment,
 // the program goes on.
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { StopLine } from '../../linux/step.ts';
 import { patienceWith } from '../grading/patience.ts';
 import { isAlive } from '../grading/processes.ts';
@@ -15,22 +16,24 @@ import { type SteppedProgram, startStepped } from './program.ts';
 /** A call of the program, at its place. */
 export type Step = Pick<StopLine, 'process' | 'call' | 'args' | 'places'>;
 
-/** A moment at which the program stands still, with the machine as it is and as it was at the moment before. */
-export type Moment = { picture: Picture; before: Picture } &
-  /** `repeated`: how many calls loops have made since the step before, for which one was shown. */
-  (
-    | { kind: 'before'; step: Step; repeated: number }
-    | { kind: 'after'; step: Step; result: number | null; errno: string | null }
-    /** The call has not returned, and will not before another process has done something. */
-    | { kind: 'waits'; step: Step }
-    /** The process has become the command, which holds still. */
-    | { kind: 'runs'; step: Step | null; stdout: string }
-    /** The process has ended itself. */
-    | { kind: 'gone'; step: Step }
-    | { kind: 'ended'; exitCode: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }
-    /** It neither ended nor went on. */
-    | { kind: 'hangs'; stdout: string; stderr: string }
-  );
+/**
+ * A moment at which the program stands still, with the machine as it is and as it was at the moment before. `repeated`
+ * is how many calls loops have made since the step before, for which one was shown; `stderr` what was said so far, which
+ * tells why a process ends that threw.
+ */
+export type Moment = { picture: Picture; before: Picture } & (
+  | { kind: 'before'; step: Step; repeated: number; stderr: string }
+  | { kind: 'after'; step: Step; result: number | null; errno: string | null }
+  /** The call has not returned, and will not before another process has done something. */
+  | { kind: 'waits'; step: Step }
+  /** The process has become the command, which holds still. */
+  | { kind: 'runs'; step: Step | null; stdout: string }
+  /** The process has ended itself. */
+  | { kind: 'gone'; step: Step; stderr: string }
+  | { kind: 'ended'; exitCode: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }
+  /** It neither ended nor went on. */
+  | { kind: 'hangs'; stdout: string; stderr: string }
+);
 
 /** Seconds of doing nothing after which the program will not go on by itself. */
 const LIMIT = Number(process.env['BOXWRIGHT_TIME_LIMIT'] ?? 10);
@@ -84,7 +87,8 @@ export async function* moments(testbed: Testbed, file: string, level: Level): As
       previous = stopped;
       if (isRepeated) repeated += 1;
       if (!isSilent) {
-        yield { kind: 'before', step: stopped, repeated, ...(await look()) };
+        if (stopped.call === '_exit') await lastWords(program);
+        yield { kind: 'before', step: stopped, repeated, stderr: program.stderr(), ...(await look()) };
         repeated = 0;
       }
       const came = await patience.wait(program.letGo(name));
@@ -94,7 +98,7 @@ export async function* moments(testbed: Testbed, file: string, level: Level): As
       }
       if (came === 'rests' && stopped.call === 'waitpid') yield { kind: 'waits', step: stopped, ...(await look()) };
       if (came === 'gone' && stopped.call === '_exit' && !program.isOver) {
-        yield { kind: 'gone', step: stopped, ...(await look()) };
+        yield { kind: 'gone', step: stopped, stderr: program.stderr(), ...(await look()) };
       }
       continue;
     }
@@ -107,6 +111,14 @@ export async function* moments(testbed: Testbed, file: string, level: Level): As
   }
   const { exitCode, signal } = await program.end();
   yield { kind: 'ended', exitCode, signal, stdout: program.stdout(), stderr: program.stderr(), ...(await look()) };
+}
+
+/** Milliseconds in which what a process wrote before it stopped has come here, too. */
+const ON_ITS_WAY = 100;
+
+async function lastWords({ stderr }: SteppedProgram): Promise<void> {
+  const limit = AbortSignal.timeout(ON_ITS_WAY);
+  while (stderr() === '' && !limit.aborted) await delay(5);
 }
 
 /** The process that goes next. A parent goes first: after a fork it goes to sleep in waitpid, as a rule. */
