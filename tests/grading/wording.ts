@@ -45,7 +45,7 @@ function settled(check: CheckResult): CheckResult {
 
 /** The calls of two processes come in either order. */
 function inOneOrder(evidence: string[]): string[] {
-  const isCall = (line: string): boolean => /^\w+\(.*\) = /.test(line);
+  const isCall = (line: string): boolean => /^\w+\(/.test(line);
   const calls = evidence.filter(isCall).sort();
   return evidence.map((line) => (isCall(line) ? calls.shift()! : line));
 }
