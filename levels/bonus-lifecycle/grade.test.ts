@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { grade, type PlannedRun } from '#grading';
+import { pathOnHost } from '#grading/cgroups';
 import { type Finding, showEnd, showStderr } from '#grading/finding';
 import {
   comesTrue,
@@ -498,6 +499,14 @@ check('lifecycle.4', 'ps lists each container: the one that runs, and the one th
 
 const kinds = ['mnt', 'uts', 'pid', 'ipc', 'net', 'cgroup'];
 
+/** Where two processes are in the first hierarchy of cgroups in which that is not the same; nothing of both where it is. */
+function cgroupsThatDiffer(one: ProcessFacts, other: ProcessFacts): [string, string] {
+  const names = Object.keys(other.cgroups).find((each) => one.cgroups[each] !== other.cgroups[each]);
+  if (names === undefined) return ['', ''];
+  const shownOf = ({ cgroups }: ProcessFacts): string => `${pathOnHost(cgroups[names]!)}${names && ` (${names})`}`;
+  return [shownOf(one), shownOf(other)];
+}
+
 check('lifecycle.5', 'exec runs a command in it: in all of its namespaces and cgroups, and as its user', {
   of: entered,
   and: [started, enteredInVain],
@@ -524,7 +533,7 @@ check('lifecycle.5', 'exec runs a command in it: in all of its namespaces and cg
     }
     for (const [what, found, wanted] of [
       ['root', command.rootId, own.rootId],
-      ['cgroups', JSON.stringify(command.cgroups), JSON.stringify(own.cgroups)],
+      ['cgroup', ...cgroupsThatDiffer(command, own)],
       ['uid', command.uids.join(' '), own.uids.join(' ')],
       ['gid', command.gids.join(' '), own.gids.join(' ')],
       ['groups', command.groups.join(' '), own.groups.join(' ')],
@@ -746,7 +755,9 @@ check('lifecycle.11', '-v shows a folder or file of the host in it, with :ro to 
       return {
         expected: 'that nothing can be written where :ro was asked for',
         actual: `${frozen === 'write file' ? '/etc/one-file' : '/frozen'} could be written`,
-        evidence: (said(run, 'mounts') ?? '').match(/\S+ (?:\/frozen|\/etc\/one-file) \S+ \S+/g) ?? [],
+        evidence: [...(said(run, 'mounts') ?? '').matchAll(/ (\/frozen|\/etc\/one-file) \S+ (r[ow])\b/g)].map(
+          ([, place, mode]) => `/proc/mounts: ${place} is mounted ${mode}`,
+        ),
       };
     }
     const link = throughLink.run!;

@@ -141,7 +141,7 @@ export function directoriesBesideHierarchies(testbed: Testbed, mounts: readonly 
 }
 
 /** /proc/PID/cgroup names a cgroup from the machine's root. */
-function pathOnHost(machinePath: string): string {
+export function pathOnHost(machinePath: string): string {
   return machinePath.replace(/^.*\/boxwright-testbeds\/[^/]+/, '') || '/';
 }
 

@@ -117,7 +117,7 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['lifecycle.5'],
     man: 'cgroups(7)',
     why: 'No namespace makes a process count as one of the container. Its limits hold for those who are in its cgroups, and this command is not: it may take as much memory as there is.',
-    shows: (run, finding) => /another cgroups/.test(finding.actual) && (setnsCall(run) ?? true),
+    shows: (run, finding) => /another cgroup/.test(finding.actual) && (setnsCall(run) ?? true),
   },
   {
     slug: 'root-by-exec',
