@@ -17,6 +17,8 @@ box(({ image, imageDir, containerDir, command }) => {
     linux.mount('none', '/', null, linux.MS_REC | linux.MS_SLAVE);
     process.chdir(home);
     for (const name of ['init', 'diff', 'work', 'merged']) fs.mkdirSync(name, { mode: 0o755 });
+    // The umask may have taken bits away.
+    fs.chmodSync('diff', 0o755);
     linux.mount(
       'layers',
       'merged',

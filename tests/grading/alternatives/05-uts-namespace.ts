@@ -11,6 +11,7 @@ box(({ image, imageDir, containerDir, command }) => {
   const id = randomBytes(32).toString('hex');
   const home = `${containerDir}/${id}`;
   for (const name of ['diff', 'work', 'merged']) fs.mkdirSync(`${home}/${name}`, { recursive: true });
+  fs.chmodSync(`${home}/diff`, 0o755);
   const child = linux.clone(() => become(home, layer, command), linux.CLONE_NEWUTS | linux.CLONE_NEWNS | linux.SIGCHLD);
   const { exitCode, signal } = linux.waitpid(child);
   return exitCode ?? 128 + signal!;

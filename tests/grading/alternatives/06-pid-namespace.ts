@@ -52,6 +52,7 @@ function become(home: string, image: string, command: string[]): number {
   linux.mount(null, '/', null, linux.MS_SLAVE | linux.MS_REC);
   linux.sethostname(path.basename(home));
   for (const name of ['rw', 'wk', 'all']) fs.mkdirSync(`${home}/${name}`);
+  fs.chmodSync(`${home}/rw`, 0o755);
   const layers = `lowerdir=${image},upperdir=${home}/rw,workdir=${home}/wk`;
   linux.mount('container', `${home}/all`, 'overlay', linux.MS_NODEV, layers);
   process.chdir(`${home}/all`);

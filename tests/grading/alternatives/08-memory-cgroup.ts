@@ -33,6 +33,7 @@ box(({ image, imageDir, containerDir, cpuShares, memory, memorySwap, command }) 
   const home = fs.mkdtempSync(`${containerDir}/u-`);
   const id = home.split('/').at(-1)!;
   for (const name of ['up', 'wk', 'mnt']) fs.mkdirSync(`${home}/${name}`);
+  fs.chmodSync(`${home}/up`, 0o755);
 
   const groups = (['cpu', 'memory'] as const).map((name) => {
     const { version, mountPoint } = findController(name);

@@ -166,6 +166,7 @@ function run(options: LifecycleOptions): number {
   const home = fs.mkdtempSync(`${containerDir}/u-`);
   const id = home.split('/').at(-1)!;
   for (const name of ['up', 'wk', 'mnt']) fs.mkdirSync(`${home}/${name}`);
+  fs.chmodSync(`${home}/up`, 0o755);
 
   for (const name of ['cpu', 'memory'] as const) {
     const { version, mountPoint } = findController(name);

@@ -46,6 +46,7 @@ box(({ image, imageDir, containerDir, cpuShares, memory, memorySwap, user, comma
   fs.mkdirSync(containerDir, { recursive: true });
   const home = fs.mkdtempSync(`${containerDir}/r-`);
   for (const name of ['up', 'wk', 'mnt']) fs.mkdirSync(`${home}/${name}`);
+  fs.chmodSync(`${home}/up`, 0o755);
 
   const question = linux.pipe2(linux.O_CLOEXEC);
   const answer = linux.pipe2(linux.O_CLOEXEC);
