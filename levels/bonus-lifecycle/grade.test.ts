@@ -207,7 +207,8 @@ const listedPlain = scenario(
       const children = (): number[] => childrenOf(pid);
       const zombies = (): number[] => children().filter((child) => processState(child) === 'Z');
       await comesTrue(() => !children().some((child) => argumentsOf(child).at(-1) === orphanTime));
-      await comesTrue(() => zombies().length === 0, plain.seen.processes);
+      // On a busy machine PID 1 may be late: a zombie that stays is there at each of these.
+      for (let looks = 0; looks < 3; looks += 1) await comesTrue(() => zombies().length === 0, plain.seen.processes);
       afterwards.zombies = zombies().map((child) => `process ${processFacts(child)?.innerPid}, state Z, parent PID 1`);
       send(plain.seen.init, 'SIGTERM');
       await settled(plain.seen.processes);
