@@ -63,6 +63,11 @@ export function findLevel(asked: string, levels = allLevels()): Level | null {
   return levels.find(({ name }) => name === word || name.replace(/^(?:\d\d|bonus)-/, '') === word) ?? null;
 }
 
+/** The id under which a level asks the checks of the levels before it again: `06.0`. */
+export function earlierOf({ number }: Level): string {
+  return `${number}.0`;
+}
+
 /** How the level is called on the command line: `level-05`, `bonus-network`. */
 export function spoken(level: Level): string {
   return level.bonus ? level.name : `level-${level.number}`;

@@ -53,6 +53,11 @@ function finding(id: string, title: string, detail: string, mend?: string): Find
   return { id, title, detail, missing: mend !== undefined, mend: mend ?? null };
 }
 
+/** A finding of what only a bonus level needs: it is never missing, and can have a command that brings it. */
+function forBonusLevel(id: string, title: string): (detail: string, mend: string | null) => Finding {
+  return (detail, mend) => ({ id, title: `${title}, for the bonus level`, detail, missing: false, mend });
+}
+
 function namespaces(): Finding {
   const kinds = ['mount', 'uts', 'ipc', 'net', 'pid', 'cgroup'];
   const refused = kinds.filter((kind) => !succeeds('unshare', [`--${kind}`, '--fork', 'true']));
@@ -77,9 +82,8 @@ function overlay(): Finding {
 /** Only one bonus level needs this: a machine without it is ready all the same. */
 function withoutRoot(): Finding {
   const hindrance = hindranceHere();
-  const found = { id: 'without-root', title: 'containers without root, for the bonus level', missing: false };
-  if (hindrance === null) return { ...found, detail: 'ordinary users can make them', mend: null };
-  return { ...found, detail: hindrance.why, mend: hindrance.mend };
+  const found = forBonusLevel('without-root', 'containers without root');
+  return hindrance === null ? found('ordinary users can make them', null) : found(hindrance.why, hindrance.mend);
 }
 
 function cgroups(hierarchies: Hierarchy[]): Finding[] {
@@ -119,13 +123,7 @@ function swapAccounting(hierarchies: Hierarchy[]): Finding {
 
 /** Bridges and NAT, and the programs that make them. A machine is ready without: only a bonus level needs it. */
 function network(): Finding {
-  const found = (detail: string, mend: string | null): Finding => ({
-    id: 'network',
-    title: 'networks of containers, for the bonus level',
-    detail,
-    missing: false,
-    mend,
-  });
+  const found = forBonusLevel('network', 'networks of containers');
   const absent = ['ip', 'nft'].filter((name) => !succeeds(name, ['-V']));
   if (absent.length > 0) {
     return found(`${absent.join(' and ')} cannot be found`, 'sudo apt-get install iproute2 nftables');

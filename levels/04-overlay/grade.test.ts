@@ -168,7 +168,7 @@ check('04.2', 'the image is unpacked once, for all containers', {
     }
     const names = new Set(run.during!.image!.files.filter(({ type }) => type !== 'directory').map(({ path }) => path));
     const size = run.during!.image!.files.reduce((sum, file) => sum + file.bytes, 0);
-    const written = run.during!.runtime?.written ?? 0;
+    const written = run.during!.written;
     const copies = ofSecond().filter(({ path }) =>
       path.split('/').some((_name, index, parts) => names.has(parts.slice(index).join('/'))),
     );

@@ -1,7 +1,7 @@
 // npm run hint [level] [check]: the next step of the ladder for a check: the idea, then the call, then nearly the code.
 import { readFile } from 'node:fs/promises';
 import wrapAnsi from 'wrap-ansi';
-import { findLevel, type Level, levelFile, spoken } from '../levels.ts';
+import { earlierOf, findLevel, type Level, levelFile, spoken } from '../levels.ts';
 import { changeProgress, currentLevel, type Progress, readProgress } from '../progress.ts';
 import { command, exitStatus, levelNamed, options, UsageError } from './command.ts';
 
@@ -58,11 +58,6 @@ function whatIsMeant([first, second]: readonly string[], progress: Progress): [L
 /** Whether a check of an earlier level is what keeps the level from passing: it is asked again under this id. */
 function isOpen(level: Level, { levels, passed }: Progress): boolean {
   return levels[level.name] === undefined && passed[earlierOf(level)] === undefined;
-}
-
-/** The id of the checks of earlier levels. */
-function earlierOf({ number }: Level): string {
-  return `${number}.0`;
 }
 
 /** The three steps of each check: `## 00.1 …` and under it a numbered list. */

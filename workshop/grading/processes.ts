@@ -65,8 +65,6 @@ export type ProcessFacts = {
   sleepsIn: number | null;
   /** The signals that it catches, by number. */
   catches: number[];
-  /** Bytes that it has written, to whatever; 0 where the kernel does not count that. */
-  written: number;
 };
 
 /** The sets of capabilities, by the names that /proc/PID/status has for them. */
@@ -120,8 +118,12 @@ export function processFacts(pid: number): ProcessFacts | null {
     mounts: mountsOf(pid),
     sleepsIn: sleepsIn(pid),
     catches: signalsOf(field('SigCgt')),
-    written: Number(/^wchar: (\d+)$/m.exec(readFile(`/proc/${pid}/io`))?.[1] ?? 0),
   };
+}
+
+/** Bytes that a process has written, to whatever; 0 where the kernel does not count that. See proc_pid_io(5). */
+export function bytesWrittenBy(pid: number): number {
+  return Number(/^wchar: (\d+)$/m.exec(readFile(`/proc/${pid}/io`))?.[1] ?? 0);
 }
 
 /** The words that its program was started with. */

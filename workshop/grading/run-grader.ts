@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type Level, levelFile, levelsUpTo, solutionFile } from '../levels.ts';
+import { earlierOf, type Level, levelFile, levelsUpTo, solutionFile } from '../levels.ts';
 import { cgroupVersion } from './cgroup-mounts.ts';
 import type { Answer } from './asking.ts';
 import { type Assignment, awaitAssignment } from './assignment.ts';
@@ -96,7 +96,7 @@ async function grading(assignment: Assignment): Promise<Answer[]> {
 function stillPassing(level: Level, earlier: CheckResult[], own: CheckResult[]): CheckResult[] {
   const before = levelsUpTo(level).at(-2);
   if (before === undefined) return [];
-  const id = `${level.number}.0`;
+  const id = earlierOf(level);
   const levels = before.number === '00' ? 'level 00' : `levels 00-${before.number}`;
   const note = departureOf(level.number)?.note;
   const title = `${levels}: still passing${note === undefined ? '' : ` (${note})`}`;

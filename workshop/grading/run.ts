@@ -24,6 +24,7 @@ import {
   mountsOf,
   namespacesOf,
   type ProcessFacts,
+  bytesWrittenBy,
   processFacts,
   isAlive,
   isAtRest,
@@ -44,6 +45,8 @@ export type Snapshot = {
   processes: ProcessFacts[];
   /** The process of box.ts; null where it has ended. */
   runtime: ProcessFacts | null;
+  /** Bytes that box.ts has written by then, to whatever. */
+  written: number;
   /** The processes that run the command: one, if all is well. */
   commands: ProcessFacts[];
   /** What the first of them finds around it; null where there is none. */
@@ -379,9 +382,11 @@ async function lookAt(
   );
   const command = commands[0];
   const host = hostFacts(testbed, scenario);
+  const runtime = processes.find(({ pid, state }) => pid === runtimePid && state !== 'Z') ?? null;
   return {
     processes,
-    runtime: processes.find(({ pid, state }) => pid === runtimePid && state !== 'Z') ?? null,
+    runtime,
+    written: runtime === null ? 0 : bytesWrittenBy(runtime.pid),
     commands,
     inside: command === undefined ? null : lookInside(command),
     hostname: command === undefined ? '' : hostnameOf(command.pid),
