@@ -44,6 +44,14 @@ export function wrapped({ plain, coloured }: CodeLine, width: number): string[] 
   return rows.map((row, index) => ' '.repeat(indent + (index === 0 ? 0 : CONTINUED)) + row);
 }
 
+/** The rows of a line behind what stands before its first one; in bold, where the program stands at this line. */
+export function behindGutter(gutter: string, rows: readonly string[], isHere: boolean): string[] {
+  return rows.map((text, index) => {
+    const row = (index === 0 ? gutter : ' '.repeat(gutter.length)) + text;
+    return isHere ? ink.bold(row) : row;
+  });
+}
+
 /**
  * This line and those around it, on at most `most` rows of that width: the line itself as a whole, and of the others as
  * many as fit with all that stands in them, first the one above, then the one below, and so on.

@@ -1,7 +1,7 @@
 // A scene on a whole screen: everything has its place and keeps it, and only what changed is highlighted.
 import stringWidth from 'string-width';
 import wrapAnsi from 'wrap-ansi';
-import { type CodeLine, rowsAround } from './code.ts';
+import { behindGutter, type CodeLine, rowsAround } from './code.ts';
 import { ink } from '../ink.ts';
 import { DEPTH, type Line, type Row, type Scene, shownPlace } from './scene.ts';
 
@@ -64,10 +64,7 @@ function codeWindow({ line, kind }: Scene, code: readonly CodeLine[], rows: numb
     // It points at the line until the line is done.
     const arrow = isHere ? (kind === 'before' || kind === 'waits' ? '▶' : '✓') : ' ';
     const gutter = ` ${arrow} ${String(number).padStart(3)}  `;
-    return texts.map((text, index) => {
-      const row = (index === 0 ? gutter : ' '.repeat(GUTTER)) + text;
-      return isHere ? ink.bold(row) : row;
-    });
+    return behindGutter(gutter, texts, isHere);
   });
 }
 

@@ -1,6 +1,6 @@
 // Scenes as text, one below the other: for a pipe, and for a terminal that is too small for the screen.
 import wrapAnsi from 'wrap-ansi';
-import { type CodeLine, wrapped } from './code.ts';
+import { behindGutter, type CodeLine, wrapped } from './code.ts';
 import { ink } from '../ink.ts';
 import { type Line, type Row, type Scene, shownPlace } from './scene.ts';
 
@@ -38,10 +38,7 @@ function window({ line, kind }: Scene, code: readonly CodeLine[], width: number)
   const first = Math.max(0, Math.min(line - 1 - Math.floor(CODE_LINES / 2), code.length - CODE_LINES));
   return code.slice(first, first + CODE_LINES).flatMap((one) => {
     const gutter = `${one.number === line ? '>' : ' '} ${String(one.number).padStart(4)}  `;
-    return wrapped(one, width - gutter.length).map((text, index) => {
-      const row = (index === 0 ? gutter : ' '.repeat(gutter.length)) + text;
-      return one.number === line ? ink.bold(row) : row;
-    });
+    return behindGutter(gutter, wrapped(one, width - gutter.length), one.number === line);
   });
 }
 
