@@ -17,6 +17,9 @@ const pages = fs
   .map((name) => ({ name, text: fs.readFileSync(path.join(folder, name), 'utf8') }));
 /** A line that no command of the handbook prints. */
 const border = '-- command --';
+/** What a reader's own pace gives a program in the background: the time to be at rest, however busy the machine is. */
+const settled = `while ps -e -o pid=,stat=,comm= | awk -v self=$$ '
+  $1 != self && $2 ~ /^[RD]/ && $3 !~ /^(ps|awk)$/ { busy = 1 } END { exit !busy }'; do sleep 0.1; done`;
 
 // The pages about virtual machines show commands of another machine.
 describe.for(pages.filter(({ name }) => !name.startsWith('vm')))('$name', ({ name, text }) => {
@@ -26,7 +29,9 @@ describe.for(pages.filter(({ name }) => !name.startsWith('vm')))('$name', ({ nam
   test.skipIf(commands.length === 0 || (name === 'cgroups.md' && cgroupVersion() !== 'v1'))(
     'its commands print what it shows',
     async () => {
-      const script = commands.map(({ command }) => `echo '${border}'\n${command}`).join('\n');
+      const script = commands
+        .map(({ command }) => `echo '${border}'\n${command}${command.endsWith('&') ? `\n${settled}` : ''}`)
+        .join('\n');
       const { stdout } = await execa(
         'npm',
         ['run', '-s', 'box', '--', 'level-00', '--solution', 'host', `exec 2>&1\n${script}`],
