@@ -196,19 +196,21 @@ const listedEnded = scenario(
   }),
 );
 
-/** How long a child lives for which nobody waits, in seconds. */
-const orphanTime = '0.1';
+/** A child for which nobody waits; it is ended from outside, for its end not to be missed. Its argument, in seconds. */
+const orphanTime = String(pickNumber(20_000, 99_999));
 const plain = detached('stubborn', `sh -c 'sleep ${orphanTime} & exit 0'`, [], andBecomes);
 const startedPlain = scenario(plain.scenario);
 const listedPlain = scenario(
   ps('stubborn', plain, {
     async first() {
       const pid = plain.seen.init?.pid ?? 0;
-      const children = (): number[] => childrenOf(pid);
-      const zombies = (): number[] => children().filter((child) => processState(child) === 'Z');
-      await comesTrue(() => !children().some((child) => argumentsOf(child).at(-1) === orphanTime));
-      // On a busy machine PID 1 may be late: a zombie that stays is there at each of these.
-      for (let looks = 0; looks < 3; looks += 1) await comesTrue(() => zombies().length === 0, plain.seen.processes);
+      const orphans = (): number[] => childrenOf(pid).filter((child) => argumentsOf(child).at(-1) === orphanTime);
+      await comesTrue(() => orphans().length > 0, plain.seen.processes);
+      const ended = orphans().map(known);
+      ended.forEach((orphan) => send(orphan, 'SIGKILL'));
+      await comesTrue(() => !ended.some(lives));
+      const zombies = (): number[] => childrenOf(pid).filter((child) => processState(child) === 'Z');
+      await comesTrue(() => zombies().length === 0, plain.seen.processes);
       afterwards.zombies = zombies().map((child) => `process ${processFacts(child)?.innerPid}, state Z, parent PID 1`);
       send(plain.seen.init, 'SIGTERM');
       await settled(plain.seen.processes);

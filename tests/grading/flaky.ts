@@ -1,61 +1,81 @@
-// npm run test:flaky [level …] [-- --times N]: every solution and every wrong program, again and again, while other
-// programs keep the machine busy. The verdict must be the same each time. Status 1 where one was not.
+// npm run test:flaky: whether verdicts depend on how busy the machine is.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import type { GradeResult } from '../../workshop/grading/result.ts';
-import { findLevel, type Level, numberedLevels, solutionFile } from '../../workshop/levels.ts';
-import { openGradersOfCommand, writeProgram } from './grader-pool.ts';
-import { type Mistake, mistakesOf, notHere, verdictOn } from './mistakes.ts';
+import { command, options, wholeNumber } from '../../workshop/cli/command.ts';
+import { type Level, numberedLevels, solutionFile } from '../../workshop/levels.ts';
+import { programsMeant } from './programs-meant.ts';
+import { type GraderPool, openGradersOfCommand, writeProgram } from './grader-pool.ts';
+import { type Mistake, notHere, verdictOn } from './mistakes.ts';
 
 /** Programs that are graded at a time, beside as many that do nothing but compute. */
 const CONCURRENT = 2;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { times: { type: 'string', default: '50' } },
-});
-const times = Number(values.times);
-if (!Number.isInteger(times) || times < 1) fail(`--times takes a whole number from 1, not "${values.times}"`);
-const levels = positionals.length === 0 ? numberedLevels() : positionals.map(levelMeant);
+const help = `Usage: npm run test:flaky [LEVEL | LEVEL/NAME …] [-- --times N]
 
-await using graders = await openGradersOfCommand(CONCURRENT);
-const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-flaky-'));
-// Also on Ctrl-C.
-process.once('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
-// setpriv: they end with us, however we end.
-const load = Array.from({ length: CONCURRENT }, () =>
-  spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'sh', '-c', 'while :; do :; done'], { stdio: 'ignore' }),
-);
-try {
-  const programs = levels.flatMap(programsOf);
-  const differing = (await Promise.all(programs.map(differences))).filter((text) => text !== null);
-  process.stderr.write('\n');
-  process.stdout.write(differing.map((text) => `${text}\n`).join(''));
-  process.stdout.write(
-    `${programs.length} programs, ${times} times each: ${differing.length} with more than one verdict\n`,
+Grades every solution and every wrong program again and again, while other
+programs keep the machine busy. The verdict must be the same each time.
+Without words: those of all numbered levels.
+
+  LEVEL/NAME  one wrong program, or LEVEL/solution
+  --times N   how often each is graded (50)
+
+Exit status: 0 always the same, 1 some were not, 2 wrong usage.
+`;
+
+async function main(argv: string[]): Promise<number> {
+  const { values, positionals } = options({
+    args: argv,
+    allowPositionals: true,
+    options: { times: { type: 'string' } },
+  });
+  const times = wholeNumber('--times', values.times) ?? 50;
+  const meant = programsMeant(positionals, numberedLevels()).filter(
+    ({ mistake }) => mistake === null || notHere(mistake) === null,
   );
-  process.exitCode = differing.length === 0 ? 0 : 1;
-} finally {
-  for (const spinning of load) spinning.kill('SIGKILL');
+
+  await using graders = await openGradersOfCommand(CONCURRENT);
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-flaky-'));
+  // Also on Ctrl-C.
+  process.once('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
+  // setpriv: they end with us, however we end.
+  const load = Array.from({ length: CONCURRENT }, () =>
+    spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'sh', '-c', 'while :; do :; done'], { stdio: 'ignore' }),
+  );
+  try {
+    const programs = meant.map(({ level, mistake }) => written(level, mistake, directory));
+    const differing = (await Promise.all(programs.map((program) => differences(program, times, graders)))).filter(
+      (text) => text !== null,
+    );
+    process.stderr.write('\n');
+    process.stdout.write(differing.map((text) => `${text}\n`).join(''));
+    process.stdout.write(
+      `${programs.length} programs, ${times} times each: ${differing.length} with more than one verdict\n`,
+    );
+    return differing.length === 0 ? 0 : 1;
+  } finally {
+    for (const spinning of load) spinning.kill('SIGKILL');
+  }
 }
 
 type Program = { name: string; level: Level; file: string; mistake?: Mistake };
 
-function programsOf(level: Level): Program[] {
-  const mistakes = mistakesOf(level.name).filter((mistake) => notHere(mistake) === null);
+function written(level: Level, mistake: Mistake | null, directory: string): Program {
+  if (mistake === null) return { name: `${level.name}, the solution`, level, file: solutionFile(level) };
+  // Two levels may have programs of the same name.
   const folder = path.join(directory, level.number);
-  fs.mkdirSync(folder);
-  return [
-    { name: `${level.name}, the solution`, level, file: solutionFile(level) },
-    ...mistakes.map((mistake) => ({ name: mistake.name, level, file: writeProgram(mistake, folder), mistake })),
-  ];
+  fs.mkdirSync(folder, { recursive: true });
+  return { name: mistake.name, level, file: writeProgram(mistake, folder), mistake };
 }
 
 /** The verdicts on a program, where there is more than one: how often each was heard, and what was seen the first time. */
-async function differences({ name, level, file, mistake }: Program): Promise<string | null> {
+async function differences(
+  { name, level, file, mistake }: Program,
+  times: number,
+  graders: GraderPool,
+): Promise<string | null> {
   const heard = new Map<string, { count: number; seen: string }>();
   for (let time = 0; time < times; time += 1) {
     const { verdict, seen } = shown(file, await graders.grade({ level, target: 'file', file }), mistake);
@@ -83,11 +103,4 @@ function shown(
   return { verdict, seen: `${first.actual}; ${first.evidence?.join('; ')}` };
 }
 
-function levelMeant(word: string): Level {
-  return findLevel(word) ?? fail(`there is no level ${word}`);
-}
-
-function fail(message: string): never {
-  process.stderr.write(`${message}\n`);
-  process.exit(2);
-}
+await command(help, main);
