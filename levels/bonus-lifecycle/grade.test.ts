@@ -206,9 +206,7 @@ const listedPlain = scenario(
       const pid = plain.seen.init?.pid ?? 0;
       const orphans = (): number[] => childrenOf(pid).filter((child) => argumentsOf(child).at(-1) === orphanTime);
       await comesTrue(() => orphans().length > 0, plain.seen.processes);
-      const ended = orphans().map(known);
-      ended.forEach((orphan) => send(orphan, 'SIGKILL'));
-      await comesTrue(() => !ended.some(lives));
+      await killTogether(orphans().map(known));
       const zombies = (): number[] => childrenOf(pid).filter((child) => processState(child) === 'Z');
       await comesTrue(() => zombies().length === 0, plain.seen.processes);
       afterwards.zombies = zombies().map((child) => `process ${processFacts(child)?.innerPid}, state Z, parent PID 1`);

@@ -5,10 +5,10 @@ import os from 'node:os';
 import path from 'node:path';
 import type { GradeResult } from '../../workshop/grading/result.ts';
 import { command, options, wholeNumber } from '../../workshop/cli/command.ts';
-import { type Level, numberedLevels, solutionFile } from '../../workshop/levels.ts';
-import { programsMeant } from './programs-meant.ts';
+import { numberedLevels, solutionFile } from '../../workshop/levels.ts';
 import { type GraderPool, openGradersOfCommand, writeProgram } from './grader-pool.ts';
-import { type Mistake, notHere, verdictOn } from './mistakes.ts';
+import { notHere, verdictOn } from './mistakes.ts';
+import { type ProgramMeant, programsMeant } from './programs-meant.ts';
 
 /** Programs that are graded at a time, beside as many that do nothing but compute. */
 const CONCURRENT = 2;
@@ -45,7 +45,7 @@ async function main(argv: string[]): Promise<number> {
     spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'sh', '-c', 'while :; do :; done'], { stdio: 'ignore' }),
   );
   try {
-    const programs = meant.map(({ level, mistake }) => written(level, mistake, directory));
+    const programs = meant.map((one) => written(one, directory));
     const differing = (await Promise.all(programs.map((program) => differences(program, times, graders)))).filter(
       (text) => text !== null,
     );
@@ -60,10 +60,11 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-type Program = { name: string; level: Level; file: string; mistake?: Mistake };
+type Program = ProgramMeant & { name: string; file: string };
 
-function written(level: Level, mistake: Mistake | null, directory: string): Program {
-  if (mistake === null) return { name: `${level.name}, the solution`, level, file: solutionFile(level) };
+/** The program as a file; a wrong one is written below `directory`. */
+function written({ level, mistake }: ProgramMeant, directory: string): Program {
+  if (mistake === null) return { name: `${level.name}, the solution`, level, mistake, file: solutionFile(level) };
   // Two levels may have programs of the same name.
   const folder = path.join(directory, level.number);
   fs.mkdirSync(folder, { recursive: true });
@@ -93,10 +94,10 @@ async function differences(
 function shown(
   file: string,
   result: GradeResult | { fault: string },
-  mistake: Mistake | undefined,
+  mistake: ProgramMeant['mistake'],
 ): { verdict: string; seen: string } {
   if ('fault' in result) return { verdict: 'none: the grader broke', seen: result.fault };
-  const { fails, misconception, line } = verdictOn(file, result, mistake);
+  const { fails, misconception, line } = verdictOn(file, result, mistake ?? undefined);
   if (fails.length === 0) return { verdict: 'passed', seen: '' };
   const first = result.checks.find(({ status }) => status === 'failed')!;
   const verdict = `failed ${fails.join(' ')}, ${misconception ?? 'no misconception'}, line ${line ?? 'unknown'}`;

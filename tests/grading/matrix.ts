@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import chalk from 'chalk';
 import Table from 'cli-table3';
-import { command, options } from '../../workshop/cli/command.ts';
+import { command, options, UsageError } from '../../workshop/cli/command.ts';
 import { openGradersOfCommand } from './grader-pool.ts';
 import { gradeMistake, notHere, type Verdict } from './mistakes.ts';
 import { programsMeant } from './programs-meant.ts';
@@ -24,6 +24,8 @@ async function main(words: string[]): Promise<number> {
   const meant = programsMeant(positionals).flatMap(({ level, mistake }) =>
     mistake === null ? [] : [{ level, mistake }],
   );
+  if (meant.length === 0)
+    throw new UsageError(`no wrong program is meant by ${words.join(' ')}: name a level, or LEVEL/NAME`);
 
   await using graders = await openGradersOfCommand(CONCURRENT);
   const rows = await Promise.all(

@@ -3,11 +3,10 @@ import chalk from 'chalk';
 import Table from 'cli-table3';
 import { createTwoFilesPatch } from 'diff';
 import fs from 'node:fs';
-import { command, options } from '../../workshop/cli/command.ts';
+import { command, levelNamed, options } from '../../workshop/cli/command.ts';
 import { type Level, numberedLevels, solutionFile } from '../../workshop/levels.ts';
 import { openGradersOfCommand } from './grader-pool.ts';
 import type { Mutant } from './mutants.ts';
-import { levelsMeant } from './programs-meant.ts';
 import { gradeMutants, type Mutation, type Outcome } from './mutation.ts';
 
 /** Mutants that are graded at a time. */
@@ -41,7 +40,7 @@ async function main(argv: string[]): Promise<number> {
     allowPositionals: true,
     options: { all: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
   });
-  const levels = levelsMeant(positionals, numberedLevels());
+  const levels = positionals.length === 0 ? numberedLevels() : positionals.map((word) => levelNamed(word));
 
   await using graders = await openGradersOfCommand(CONCURRENT);
 

@@ -1,20 +1,10 @@
-// Which programs the words of a command mean, where it grades those of the tests: a level, or one program of it.
-import { UsageError } from '../../workshop/cli/command.ts';
-import { allLevels, findLevel, type Level } from '../../workshop/levels.ts';
+// Which programs of the tests the words of a command mean: those of a level, or one of them.
+import { levelNamed, UsageError } from '../../workshop/cli/command.ts';
+import { allLevels, type Level } from '../../workshop/levels.ts';
 import { type Mistake, mistakesOf } from './mistakes.ts';
 
 /** A program of the tests: a level's solution, where `mistake` is null, or a wrong program. */
 export type ProgramMeant = { level: Level; mistake: Mistake | null };
-
-/** The levels that words name; all of `levels` without words. @throws UsageError naming the word that means none */
-export function levelsMeant(words: readonly string[], levels: Level[]): Level[] {
-  if (words.length === 0) return levels;
-  return words.map((word) => {
-    const level = findLevel(word);
-    if (level === null) throw new UsageError(`there is no level "${word}"`);
-    return level;
-  });
-}
 
 /**
  * The programs that words mean: LEVEL for all of a level, LEVEL/NAME for one, LEVEL/solution for the solution. Without
@@ -26,8 +16,7 @@ export function programsMeant(words: readonly string[], levels: Level[] = allLev
   if (words.length === 0) return levels.flatMap(programsOf);
   return words.flatMap((word) => {
     const [of = '', name] = word.split('/');
-    const level = findLevel(of);
-    const meant = level === null ? [] : programsOf(level);
+    const meant = programsOf(levelNamed(of));
     const named = name === undefined ? meant : meant.filter((one) => nameOf(one) === name);
     if (named.length > 0) return named;
     throw new UsageError(`"${word}" means no program: name a level, LEVEL/solution, or LEVEL/NAME of a wrong program`);
