@@ -1,5 +1,5 @@
 // What must be true of level 08.
-import { grade } from '#grading';
+import { grade, type PlannedRun } from '#grading';
 import { type Cgroup, cgroupPathOf, cgroupsAbove, cgroupsFor } from '#grading/cgroups';
 import { showEnd, showStderr, type Finding } from '#grading/finding';
 import { misconceptions } from '#grading/misconceptions/08-memory-cgroup';
@@ -49,19 +49,26 @@ const inKilobytes = scenario(limited(['--memory', `${kilobytes}k`], { meanwhile:
 const unlimited = scenario(tour);
 const inGigabytes = scenario(limited(['--memory', '2g', '--memory-swap', '2G']));
 
-const refusals = [
-  ['--memory', '5x'],
-  ['--memory', ''],
-  ['--memory', 'm'],
-  ['--memory', '64m', '--memory-swap', '32m'],
-  ['--memory-swap', '64m'],
-].map((options) =>
-  scenario({
+/** A container that must not be made. */
+function refused(...options: string[]): PlannedRun {
+  return scenario({
     host: 'memory',
     args: [...image, ...options, '/bin/sh', '-c', 'echo it ran'],
     reproduce: `${options.map((word) => (word === '' ? "''" : word)).join(' ')} true`,
-  }),
-);
+  });
+}
+
+const refusals = [
+  { option: '--memory', of: refused('--memory', '5x') },
+  { option: '--memory', of: refused('--memory', 'x64m') },
+  { option: '--memory', of: refused('--memory', '') },
+  { option: '--memory', of: refused('--memory', 'm') },
+  { option: '--memory-swap', of: refused('--memory', '64m', '--memory-swap', '5x') },
+  { option: '--memory', of: refused('--memory', '64m', '--memory-swap', '32m') },
+  { option: '--memory', of: refused('--memory-swap', '64m') },
+];
+/** A size, and yet more than the kernel takes for one: whoever does not refuse it has made a cgroup when it does. */
+const tooMuch = refused('--memory', `1${'0'.repeat(24)}`);
 
 /** What is to be set: of memory, and of memory and swap together, in bytes. */
 const asked = [
@@ -191,31 +198,48 @@ check('08.2', 'memory and swap together are limited to what was asked for, where
   },
 });
 
-check('08.3', 'what cannot be meant is refused, before anything is made', {
-  of: refusals[0]!,
-  and: refusals,
-  why: 'A limit that was misunderstood is worse than none: nobody notices until something is killed. What cannot be meant is said in a sentence that names the option, and nothing is made.',
+check('08.3', 'what cannot be meant is refused, and nothing is left of it', {
+  of: refusals[0]!.of,
+  and: [...refusals.map(({ of }) => of), tooMuch],
+  why: 'A limit that was misunderstood is worse than none: nobody notices until something is killed. What cannot be meant is said in a sentence that names the option, before anything is made. What only the kernel can refuse is taken back.',
   man: 'cgroups(7)',
   holds() {
-    for (const { run } of refusals) {
-      const finding = refusal(run!);
-      if (finding !== undefined) return { ...finding, seenIn: run! };
+    for (const { option, of } of refusals) {
+      const finding = refusal(of.run!, option);
+      if (finding !== undefined) return { ...finding, seenIn: of.run! };
     }
-    return undefined;
+    const finding = refusedByTheKernel(tooMuch.run!);
+    return finding && { ...finding, seenIn: tooMuch.run! };
   },
 });
 
 /** What is wrong with how a size was refused. */
-function refusal(run: Run): Finding | undefined {
-  const expected = `for ${options(run)}: status 125, and a sentence that names the option`;
-  if (run.stdout.includes('it ran')) return { expected, actual: 'the command ran' };
-  if (run.exitCode !== 125) return { expected, actual: showEnd(run) };
-  if (!run.stderr.includes('--memory')) return { expected, actual: 'stderr does not name the option' };
+function refusal(run: Run, option: string): Finding | undefined {
+  const expected = `for ${options(run)}: status 125, and a sentence that names ${option}`;
+  const finding = notRefused(run, expected);
+  if (finding !== undefined) return finding;
+  if (!run.stderr.includes(option)) return { expected, actual: `stderr does not name ${option}` };
   const left = [...run.containers.map(({ path }) => path), ...run.cgroups];
   if (left.length === 0) return undefined;
   return {
     expected: `for ${options(run)}: that nothing has been made yet`,
     actual: `left behind: ${left.slice(0, 3).join(', ')}`,
+  };
+}
+
+function notRefused(run: Run, expected: string): Finding | undefined {
+  if (run.stdout.includes('it ran')) return { expected, actual: 'the command ran' };
+  return run.exitCode === 125 ? undefined : { expected, actual: showEnd(run) };
+}
+
+/** What is wrong after a limit that the kernel does not take, wherever that was noticed. */
+function refusedByTheKernel(run: Run): Finding | undefined {
+  const finding = notRefused(run, `for ${options(run)}: status 125, for the kernel takes no such limit`);
+  if (finding !== undefined || run.cgroups.length === 0) return finding;
+  return {
+    expected: `for ${options(run)}: that no cgroup is left, for the kernel takes no such limit`,
+    actual: `left behind: ${run.cgroups.join(', ')}`,
+    evidence: showStderr(run),
   };
 }
 

@@ -51,12 +51,21 @@ box(({ image, imageDir, containerDir, cpuShares, memory, memorySwap, command }) 
   const set = (file: string, value: number | string): void => {
     if (fs.existsSync(`${group}/${file}`)) fs.writeFileSync(`${group}/${file}`, String(value));
   };
-  if (limit !== null && version === 2) {
-    set('memory.max', limit);
-    set('memory.swap.max', sum === null ? 'max' : sum - limit);
-  } else if (limit !== null) {
-    set('memory.limit_in_bytes', limit);
-    set('memory.memsw.limit_in_bytes', sum ?? -1);
+  const setLimits = (): void => {
+    if (limit !== null && version === 2) {
+      set('memory.max', limit);
+      set('memory.swap.max', sum === null ? 'max' : sum - limit);
+    } else if (limit !== null) {
+      set('memory.limit_in_bytes', limit);
+      set('memory.memsw.limit_in_bytes', sum ?? -1);
+    }
+  };
+  let done = false;
+  try {
+    setLimits();
+    done = true;
+  } finally {
+    if (!done) for (const one of new Set(groups)) fs.rmdirSync(one);
   }
 
   if (cpuShares !== null && findController('cpu').version === 1) {

@@ -14,6 +14,12 @@ function refused(run: Run): boolean {
   return run.exitCode === 125 && findCall(run, 'clone') === undefined && run.stderr.includes('--memory');
 }
 
+/** What was typed for a size and is none. */
+function noSizes({ scenario: { args } }: Run): string[] {
+  const typed = args.filter((_word, place) => args[place - 1]?.startsWith('--memory'));
+  return typed.filter((word) => !/^(-1|\d+[bkmg]?)$/i.test(word));
+}
+
 /** Whether the kernel did not take a number that was written into a file. */
 function notTaken({ stderr, exitCode }: Run): boolean {
   return exitCode === 125 && /(EINVAL|EBUSY|ERANGE).*write/.test(stderr);
@@ -202,11 +208,11 @@ export const misconceptions: readonly Misconception[] = [
     shows: (_run, finding) => /nothing has been made yet/.test(finding.expected),
   },
   {
-    slug: 'sum-not-checked',
+    slug: 'left-where-a-limit-fails',
     checks: ['08.3'],
-    line: refusalLine,
-    why: 'Memory and swap together cannot be less than memory alone, and without a limit on memory the sum says nothing. The kernel refuses some of this, long after the container was made; the user must hear it before, in words.',
-    shows: (run) => run.scenario.args.includes('--memory-swap'),
+    line: /limitMemory\(/,
+    why: 'The kernel did not take the limit, and the cgroup that was made for it stayed. An error leaves a function at once: what comes after it does not happen. Remove the cgroups where the error is caught, then pass it on.',
+    shows: (_run, finding) => /no cgroup is left/.test(finding.expected),
   },
   {
     slug: 'refused-without-a-name',
@@ -220,7 +226,14 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['08.3'],
     line: sizeLine,
     why: 'A word that is no size becomes NaN or something smaller than was meant. It must be refused in a sentence that names the option.',
-    shows: (_run, finding) => /names the option/.test(finding.expected),
+    shows: (run, finding) => /names --memory/.test(finding.expected) && noSizes(run).length > 0,
+  },
+  {
+    slug: 'sum-not-checked',
+    checks: ['08.3'],
+    line: refusalLine,
+    why: 'Memory and swap together cannot be less than memory alone, and without a limit on memory the sum says nothing. The kernel refuses some of this, long after the container was made; the user must hear it before, in words.',
+    shows: (run) => run.scenario.args.includes('--memory-swap'),
   },
   {
     slug: 'asked-after-the-end',
