@@ -57,11 +57,13 @@ function withoutChance(text: string): string {
       .replaceAll(/boxwright-mistake-\w{6}/g, 'boxwright-mistake-ID')
       .replaceAll(/\b(box|upper|work|container)-[A-Za-z0-9]{6}\b/g, '$1-ID')
       .replaceAll(/\.unfinished-\w{6}/g, '.unfinished-ID')
+      .replaceAll(/\bof_[0-9a-f]{8}\b/g, 'of_ID')
       .replaceAll(/\bhost-[0-9a-f]{6}\b/g, 'host-ID')
       .replaceAll(/\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, 'MAC')
       .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'UUID')
       .replaceAll(/\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{8,}\b/g, 'ID')
       .replaceAll(/\b\d+\.\d+(?!\.)\b/g, 'N')
+      .replaceAll(/\b(?<=of |it is |size=|later=|^)\d{2,3} \d{2,3}\b(?! of)/g, 'N N')
       .replaceAll(/\b(process|pid|PID|user|thread)( |=)\d{2,}/g, '$1$2N')
       .replaceAll(/\/proc\/\d+/g, '/proc/N')
       // Of a call that our own code makes, no place of box.ts is known where it was loaded from its sources.
