@@ -51,6 +51,16 @@ describe('in a script', () => {
     expect(ended.stderr).toMatch(/--no-such-option/);
   });
 
+  test('who types an option of a later level hears that it does nothing yet', async () => {
+    const limited = ['run', '--memory', '64m', '--user', '1', 'echo', 'it ran'];
+    expect(await run(['box', '08', '--solution', ...limited])).toMatchObject({
+      status: 0,
+      stdout: 'it ran\n',
+      stderr: '--user does nothing in level 08 yet: it comes with level 09\n',
+    });
+    expect(await run(['box', '09', '--solution', ...limited])).toMatchObject({ status: 0, stderr: '' });
+  });
+
   test('what it does to the host is gone afterwards', async () => {
     const name = os.hostname();
     const script = 'hostname renamed; echo x > /root/from-a-box; hostname';

@@ -1,7 +1,7 @@
 // npm run box -- <level> run …: starts your container runtime, in a testbed so that it cannot damage this machine.
 import { once } from 'node:events';
 import { fillCompileCache } from '../grading/compile-cache.ts';
-import { verbOptions } from '../command-line.ts';
+import { parseRun, verbOptions } from '../command-line.ts';
 import { programEnvironment } from '../grading/program-environment.ts';
 import { programCommand } from '../grading/student-program.ts';
 import type { Pulled } from '../images/pull.ts';
@@ -52,6 +52,7 @@ async function main(argv: string[]): Promise<number> {
   const level = levelNamed(asked);
   if (rest[0] === 'pull') return await pull(level, rest.slice(1));
   const file = takeBoxFile(level, rest);
+  sayWhatIsLater(level, rest);
   becomeRoot();
   needStarter(level);
   await needBusybox(false);
@@ -76,6 +77,29 @@ async function main(argv: string[]): Promise<number> {
   });
   const [status, signal] = (await once(program, 'exit')) as [number | null, NodeJS.Signals | null];
   return signal === null ? (status ?? exitStatus.fault) : exitStatus.interrupted;
+}
+
+/** Options that mean something from a level on. Every box.ts takes them, so that the words are the same in all levels. */
+const laterOptions = [
+  { name: '--cpu-shares', field: 'cpuShares', from: '07' },
+  { name: '--memory', field: 'memory', from: '08' },
+  { name: '--memory-swap', field: 'memorySwap', from: '08' },
+  { name: '--user', field: 'user', from: '09' },
+] as const;
+
+function sayWhatIsLater(level: Level, words: readonly string[]): void {
+  if (level.bonus) return;
+  let asked;
+  try {
+    asked = parseRun(words, process.env);
+  } catch {
+    // What is wrong with the words, or their help, comes from box.ts.
+    return;
+  }
+  for (const { name, field, from } of laterOptions) {
+    if (asked[field] === null || level.number >= from) continue;
+    process.stderr.write(`${name} does nothing in level ${level.number} yet: it comes with level ${from}\n`);
+  }
 }
 
 /** Fetches an image into the folder of images, which the hosts of all later runs have. */

@@ -49,23 +49,20 @@ box(({ image, imageDir, containerDir, cpuShares, memory, memorySwap, command }) 
 
   const [group, { version }] = [groups[1]!, findController('memory')];
   const set = (file: string, value: number | string): void => {
-    if (fs.existsSync(`${group}/${file}`)) fs.writeFileSync(`${group}/${file}`, String(value));
-  };
-  const setLimits = (): void => {
-    if (limit !== null && version === 2) {
-      set('memory.max', limit);
-      set('memory.swap.max', sum === null ? 'max' : sum - limit);
-    } else if (limit !== null) {
-      set('memory.limit_in_bytes', limit);
-      set('memory.memsw.limit_in_bytes', sum ?? -1);
+    if (!fs.existsSync(`${group}/${file}`)) return;
+    try {
+      fs.writeFileSync(`${group}/${file}`, String(value));
+    } catch (error) {
+      for (const one of new Set(groups)) fs.rmdirSync(one);
+      throw error;
     }
   };
-  let done = false;
-  try {
-    setLimits();
-    done = true;
-  } finally {
-    if (!done) for (const one of new Set(groups)) fs.rmdirSync(one);
+  if (limit !== null && version === 2) {
+    set('memory.max', limit);
+    set('memory.swap.max', sum === null ? 'max' : sum - limit);
+  } else if (limit !== null) {
+    set('memory.limit_in_bytes', limit);
+    set('memory.memsw.limit_in_bytes', sum ?? -1);
   }
 
   if (cpuShares !== null && findController('cpu').version === 1) {

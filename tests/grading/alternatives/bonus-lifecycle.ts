@@ -168,7 +168,7 @@ function run(options: LifecycleOptions): number {
   for (const name of ['up', 'wk', 'mnt']) fs.mkdirSync(`${home}/${name}`);
   fs.chmodSync(`${home}/up`, 0o755);
 
-  for (const name of ['cpu', 'memory'] as const) {
+  const cgroups = (['cpu', 'memory'] as const).map((name) => {
     const { version, mountPoint } = findController(name);
     fs.mkdirSync(`${mountPoint}/boxwright`, { recursive: true });
     if (version === 2) {
@@ -177,11 +177,17 @@ function run(options: LifecycleOptions): number {
       }
     }
     fs.mkdirSync(`${mountPoint}/boxwright/${id}`, { recursive: true });
-  }
-  const { version, mountPoint } = findController('memory');
-  const group = `${mountPoint}/boxwright/${id}`;
+    return `${mountPoint}/boxwright/${id}`;
+  });
+  const [group, { version }] = [cgroups[1]!, findController('memory')];
   const set = (file: string, value: number | string): void => {
-    if (fs.existsSync(`${group}/${file}`)) fs.writeFileSync(`${group}/${file}`, String(value));
+    if (!fs.existsSync(`${group}/${file}`)) return;
+    try {
+      fs.writeFileSync(`${group}/${file}`, String(value));
+    } catch (error) {
+      for (const one of new Set(cgroups)) fs.rmdirSync(one);
+      throw error;
+    }
   };
   if (limit !== null && version === 2) {
     set('memory.max', limit);

@@ -146,7 +146,13 @@ box(({ image, imageDir, containerDir, cpuShares, memory, memorySwap, user, comma
 
   const [group, { version }] = [groups[1]!, findController('memory')];
   const set = (file: string, value: number | string): void => {
-    if (fs.existsSync(`${group}/${file}`)) fs.writeFileSync(`${group}/${file}`, String(value));
+    if (!fs.existsSync(`${group}/${file}`)) return;
+    try {
+      fs.writeFileSync(`${group}/${file}`, String(value));
+    } catch (error) {
+      for (const one of new Set(groups)) fs.rmdirSync(one);
+      throw error;
+    }
   };
   if (limit !== null && version === 2) {
     set('memory.max', limit);
