@@ -28,17 +28,17 @@ describe.for([...numberedLevels(), ...ofThisTurn(bonusLevels())])('the lesson of
   test.for(commands)('line $line: $command', async (command) => {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-lesson-'));
     try {
-      const { all, exitCode } = await execa({
+      // One stream for both, as at a terminal: two would come in either order.
+      const { stdout, exitCode } = await execa({
         shell: true,
-        all: true,
         cwd: workshopRoot,
         reject: false,
         stdin: 'ignore',
-      })`${inPlaceOfStudent(command, level, directory)}`;
+      })`${`exec 2>&1\n${inPlaceOfStudent(command, level, directory)}`}`;
       // 2 to 4 and 125 to 127: the workshop or the runtime did not understand it.
-      if (command.inline) expect([2, 3, 4, 125, 126, 127], all).not.toContain(exitCode);
-      else if (command.output === null) expect({ exitCode, all }).toMatchObject({ exitCode: 0 });
-      else if (!matches(command.output, all)) expect(all.split('\n')).toEqual(command.output);
+      if (command.inline) expect([2, 3, 4, 125, 126, 127], stdout).not.toContain(exitCode);
+      else if (command.output === null) expect({ exitCode, stdout }).toMatchObject({ exitCode: 0 });
+      else if (!matches(command.output, stdout)) expect(stdout.split('\n')).toEqual(command.output);
     } finally {
       fs.rmSync(directory, { recursive: true });
     }
