@@ -120,7 +120,7 @@ const afterwards = {
 const user = [pickNumber(1001, 59_999), pickNumber(1001, 59_999)] as const;
 const words = { out: `out-${randomWord()}`, err: `err-${randomWord()}`, term: `term-${randomWord()}` };
 const status = { term: pickNumber(2, 99), exec: pickNumber(2, 99), end: pick([0, 3, 42]) };
-/** A folder as other levels leave them: a container without anything that this level writes. */
+/** A folder as other levels leave them: a container without anything that this level writes. Its name comes first. */
 const foreign = path.join(dataDirectory(), 'containers', `box-000${randomWord().slice(0, 3)}`, 'upper', 'x');
 
 const main = detached(

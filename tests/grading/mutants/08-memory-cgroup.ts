@@ -81,7 +81,7 @@ export const excuses: readonly Excuse[] = [
     ],
   },
   {
-    because: 'Whatever is not there makes a Buffer, which exec turns into the same text.',
+    because: 'Without an encoding it is a Buffer, which exec turns into the same text.',
     mutants: ["constant in ranOutOfMemory: fs.readFileSync(path.join(directory, file), '')"],
   },
 ];

@@ -14,10 +14,10 @@ function refused(run: Run): boolean {
   return run.exitCode === 125 && findCall(run, 'clone') === undefined && run.stderr.includes('--memory');
 }
 
-/** What was typed for a size and is none. */
-function noSizes({ scenario: { args } }: Run): string[] {
+/** Whether a word was typed for a size that is none. */
+function typedNoSize({ scenario: { args } }: Run): boolean {
   const typed = args.filter((_word, place) => args[place - 1]?.startsWith('--memory'));
-  return typed.filter((word) => !/^(-1|\d+[bkmg]?)$/i.test(word));
+  return typed.some((word) => !/^(-1|\d+[bkmg]?)$/i.test(word));
 }
 
 /** Whether the kernel did not take a number that was written into a file. */
@@ -226,7 +226,7 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['08.3'],
     line: sizeLine,
     why: 'A word that is no size becomes NaN or something smaller than was meant. It must be refused in a sentence that names the option.',
-    shows: (run, finding) => /names --memory/.test(finding.expected) && noSizes(run).length > 0,
+    shows: (run, finding) => /names --memory/.test(finding.expected) && typedNoSize(run),
   },
   {
     slug: 'sum-not-checked',
