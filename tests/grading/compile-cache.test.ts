@@ -8,8 +8,11 @@ import { compileCache, fillCompileCache } from '../../workshop/grading/compile-c
 import { programCommand } from '../../workshop/grading/student-program.ts';
 import { workshopRoot } from '../../workshop/paths.ts';
 
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-cache-'));
-beforeAll(() => void vi.stubEnv('BOXWRIGHT_HOME', path.join(folder, 'home')));
+let folder: string;
+beforeAll(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-cache-'));
+  vi.stubEnv('BOXWRIGHT_HOME', path.join(folder, 'home'));
+});
 afterAll(() => {
   vi.unstubAllEnvs();
   fs.rmSync(folder, { recursive: true });
@@ -27,9 +30,10 @@ function cached(): Record<string, number> {
 }
 
 test.for([
-  ['in the checkout', path.join(workshopRoot, 'solutions/00-fork-exec/box.ts')],
-  ['from anywhere else', path.join(folder, 'box.ts')],
-] as const)('a box.ts %s finds all that it loads, and adds nothing', async ([, file]) => {
+  ['in the checkout', () => path.join(workshopRoot, 'solutions/00-fork-exec/box.ts')],
+  ['from anywhere else', () => path.join(folder, 'box.ts')],
+] as const)('a box.ts %s finds all that it loads, and adds nothing', async ([, place]) => {
+  const file = place();
   if (!fs.existsSync(file)) fs.copyFileSync(path.join(workshopRoot, 'solutions/00-fork-exec/box.ts'), file);
   await fillCompileCache(file);
   const before = cached();

@@ -85,6 +85,8 @@ export async function gradeMutants(
       return file;
     });
     await needPass(level, directory, graders);
+    /** Checks that have failed a mutant, the latest first. */
+    const killers: string[] = [];
     const broken = await withoutNames(files);
     const results = await Promise.all(
       mutants.map(async (mutant, index) => {
@@ -102,12 +104,16 @@ export async function gradeMutants(
     async function outcomeOf(mutant: Mutant, file: string): Promise<Outcome> {
       if (mutant.elsewhere) return { kind: 'elsewhere' };
       if (broken.has(file)) return { kind: 'broken' };
-      // One check that fails is enough, and most mutants that fail at all fail one of the level's own.
-      for (const only of ['own', undefined] as const) {
+      // One check that fails is enough. Most often it is the one that failed the mutant of the line before, so that is
+      // asked first, alone; and most mutants that fail at all fail one of the level's own.
+      const latest = killers.slice(0, 2).map((id) => [id]);
+      for (const only of [...latest, 'own', undefined] as const) {
         const result = await graders.grade({ level, target: 'file', file, only });
         if ('fault' in result) return { kind: 'fault', message: result.fault };
         const failed = result.checks.filter(({ status }) => status === 'failed').map(({ id }) => id);
-        if (failed.length > 0) return { kind: 'killed', by: failed };
+        if (failed.length === 0) continue;
+        killers.splice(0, killers.length, ...new Set([failed[0]!, ...killers]));
+        return { kind: 'killed', by: failed };
       }
       return { kind: excused.has(mutant.key) ? 'equivalent' : 'survived' };
     }

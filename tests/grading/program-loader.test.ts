@@ -4,12 +4,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import * as tar from 'tar';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { programCommand } from '../../workshop/grading/student-program.ts';
 import { workshopRoot } from '../../workshop/paths.ts';
 import { node, runInSandbox } from '../linux/run-program.ts';
 
-const outside = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-loader-'));
+let outside: string;
+beforeAll(() => void (outside = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-loader-'))));
 afterAll(() => fs.rmSync(outside, { recursive: true }));
 
 /** Runs a program, which lies outside the checkout, and returns what it printed. */

@@ -8,8 +8,9 @@ import { makeProgramModules, programModules } from '../../workshop/grading/progr
 import { programCommand } from '../../workshop/grading/student-program.ts';
 import { parseTrace } from '../../workshop/grading/trace-lines.ts';
 
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-modules-'));
+let folder: string;
 beforeAll(async () => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-modules-'));
   vi.stubEnv('BOXWRIGHT_HOME', path.join(folder, 'home'));
   await makeProgramModules();
 });

@@ -19,15 +19,17 @@ const own = architectures[process.arch]!;
 const foreign = own === 'amd64' ? 'arm64' : 'amd64';
 
 describe.runIf(process.getuid?.() === 0)('an image of a registry', () => {
-  const workspace = openWorkspace();
   const cleanUp = new AsyncDisposableStack();
   const builtImages = path.join(dataDirectory(), 'images');
-  const storage = path.join(workspace.path, 'storage');
+  let storage: string;
   let registry: Awaited<ReturnType<typeof startRegistry>>;
   let proxy: Awaited<ReturnType<typeof startProxy>>;
+  let workspace: ReturnType<typeof openWorkspace>;
   let home: string;
 
   beforeAll(async () => {
+    workspace = cleanUp.use(openWorkspace());
+    storage = path.join(workspace.path, 'storage');
     registry = cleanUp.use(await startRegistry(workspace.path, storage));
     proxy = cleanUp.use(await startProxy(registry.host));
     const layout = await buildImage(workspace.path);
@@ -36,10 +38,7 @@ describe.runIf(process.getuid?.() === 0)('an image of a registry', () => {
     await push(layout, 'foreign', 'tools/app:foreign');
     await pushIndex('tools/app', 'all', { [foreign]: 'foreign', [own]: '1.0' });
   }, SETUP_TIMEOUT);
-  afterAll(async () => {
-    await cleanUp.disposeAsync();
-    workspace.remove();
-  });
+  afterAll(() => cleanUp.disposeAsync());
 
   beforeEach(() => {
     home = fs.mkdtempSync(path.join(workspace.path, 'home-'));
