@@ -55,7 +55,7 @@ function adviceFor(syscall: string, code: string): string {
   if (code === 'EPERM') {
     return geteuid() === 0
       ? 'You are root, so either this place withholds a privilege (a plain container does) or an earlier call gave it up.'
-      : 'This call needs root: start the workshop with sudo, or inside its virtual machine (vagrant up).';
+      : 'This call takes a right of root, and this process is not root: either it never was (sudo, or the virtual machine: vagrant up), or an earlier call gave it up.';
   }
   if (syscall === 'pivot_root' && code === 'EBUSY') {
     return 'new_root must be a mount point, and not the mount that is the root already.';

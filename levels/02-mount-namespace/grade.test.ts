@@ -93,7 +93,7 @@ check('02.2', "the host's mounts stay as they were, during the run and after it"
   needs: ['02.1'],
   why: 'What is mounted for a container is a matter of that container. On a host whose mounts are shared, each new mount also appears in every copy of the table, unless the copy is made private.',
   man: 'mount_namespaces(7)',
-  shownBy: 'box run true; cat /proc/mounts',
+  shownBy: 'grep -c shared: /proc/self/mountinfo; box run true; grep -c shared: /proc/self/mountinfo; cat /proc/mounts',
   holds(run) {
     const during = changed(run.before.mounts, run.during!.host.mounts);
     const after = changed(run.before.mounts, run.after.mounts);
@@ -101,7 +101,7 @@ check('02.2', "the host's mounts stay as they were, during the run and after it"
     if (found.length === 0) return undefined;
     const added = found.filter((line) => line.startsWith('+')).length;
     const counted =
-      added > 0 ? `${added} more mount${added === 1 ? '' : 's'}` : `${found.length} of them are not as they were`;
+      added > 0 ? `${added} more mount${added === 1 ? '' : 's'}` : `${found.length} of them not as before`;
     return {
       expected: `the ${run.before.mounts.length} mounts that the host had before the run, and no others`,
       actual: `${counted} ${during.length > 0 ? 'while the command ran' : 'when it had ended'}`,
@@ -127,7 +127,7 @@ check('02.3', '/dev is its own, and null, zero, full, random, urandom and tty wo
     if (dev !== undefined && (hosts || dev.type === 'devtmpfs')) {
       return {
         expected: "a /dev of the container's own",
-        actual: "it is the host's, with every device of the machine",
+        actual: "it is the host's own",
         evidence: [
           `the command's mount table: ${dev.type} on /dev, filesystem ${dev.device}`,
           `names in it: ${Object.keys(inside.dev).length}`,
@@ -252,7 +252,7 @@ check('02.5', '/dev/pts is a devpts of its own, and /dev/ptmx makes terminals in
       return {
         expected: 'that opening /dev/ptmx makes the terminal /dev/pts/0',
         actual: `/dev/ptmx is ${showFile(dev['ptmx'])}`,
-        evidence: opened ? [] : [`the command was told: ${printed}`],
+        evidence: opened ? [] : [`ls /dev/pts in the container: ${printed}`],
       };
     }
     if ((ptmx.mode & 0o666) === 0o666) return undefined;

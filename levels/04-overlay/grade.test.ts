@@ -148,7 +148,8 @@ function describe({ path, type, target }: Pick<FoundFile, 'path' | 'type' | 'tar
 check('04.2', 'the image is unpacked once, for all containers', {
   of: second,
   needs: ['04.1'],
-  shownBy: 'box run true; box run true; cd $BOXWRIGHT_HOME; du -sh images/* containers/*',
+  shownBy:
+    'cd $BOXWRIGHT_HOME; for run in first second; do box run true; ls -di images/*/* containers/*; done; du -sh images/* containers/*',
   why: 'The image is what costs time and space, and all containers only read it. Unpacked once, it serves any number of them.',
   man: 'stat(2)',
   holds(run) {
@@ -286,7 +287,8 @@ check('04.4', 'what a container writes is in an upperdir of its own', {
 check('04.5', 'nothing changes the image', {
   of: second,
   needs: ['04.1'],
-  shownBy: 'box run sh -c "rm -r /home; echo new > /etc/passwd"; ls $BOXWRIGHT_HOME/images/busybox/*',
+  shownBy:
+    'box run sh -c "rm -r /home; echo new > /etc/passwd"; ls $BOXWRIGHT_HOME/images/busybox/* $BOXWRIGHT_HOME/images/busybox/rootfs/etc',
   why: 'All containers are made of the same image. Who writes into it writes into every container that runs, and every one to come.',
   man: 'mount(2)',
   holds(run) {

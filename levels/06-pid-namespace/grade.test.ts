@@ -86,6 +86,7 @@ check('06.1', 'the command is PID 1 of a PID namespace of its own', {
 check('06.2', 'its /proc shows the processes of the container, and no others', {
   of: held,
   needs: ['06.1'],
+  reproduce: 'ps',
   why: 'A proc filesystem belongs to the PID namespace of the process that mounted it, for ever, whoever reads it. Only one that was mounted from inside shows the container.',
   man: 'pid_namespaces(7)',
   holds(run) {
@@ -118,7 +119,8 @@ check('06.2', 'its /proc shows the processes of the container, and no others', {
 check('06.3', 'IPC and network are its own too, as are mounts and hostname', {
   of: held,
   needs: ['00.4'],
-  shownBy: 'for n in mnt uts ipc net; do readlink /proc/self/ns/$n; box run readlink /proc/self/ns/$n; done',
+  shownBy:
+    'for n in mnt uts ipc net; do readlink /proc/self/ns/$n; box run readlink /proc/self/ns/$n; done; stat -c %i /sys/class/net/lo/; box run stat -c %i /sys/class/net/lo/',
   why: 'Each kind of namespace is asked for by a flag of its own. What is not asked for stays shared with the host: shared memory and message queues (IPC), network interfaces and ports.',
   man: 'namespaces(7)',
   holds(run) {

@@ -227,7 +227,7 @@ check('07.4', '--cpu-shares is what its cpu.shares say, or its cpu.weight, conve
   of: beside,
   needs: ['07.1'],
   reproduce: `--cpu-shares ${tours.companionShares} sleep 60`,
-  shownBy: `box run --cpu-shares ${tours.companionShares} sh -c "echo in; sleep 5" | { read in; grep -r . /sys/fs/cgroup --include=cpu.shares --include=cpu.weight; }`,
+  shownBy: `for shares in "" "--cpu-shares ${tours.companionShares}"; do box run $shares sh -c "echo in; sleep 5" | { read in; grep -r . /sys/fs/cgroup --include=cpu.shares --include=cpu.weight; }; done`,
   why: 'v1 has the file cpu.shares, where 1024 is the usual value. v2 has cpu.weight, where it is 100, from 1 to 10000. What is asked for has to be said in the words of the version that the machine has.',
   man: 'cgroups(7)',
   holds(run) {
@@ -263,6 +263,7 @@ check('07.4', '--cpu-shares is what its cpu.shares say, or its cpu.weight, conve
       expected: `the usual ${file}, ${usual}, for a container without --cpu-shares`,
       actual: `it is ${unasked}`,
       evidence: showFiles(first),
+      reproduce: 'sleep 60',
     };
   },
 });

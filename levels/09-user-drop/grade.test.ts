@@ -237,6 +237,7 @@ function refusal(run: Run, word: string): Finding | undefined {
 check('09.6', 'it still ends with the runtime', {
   of: asUser,
   needs: ['09.1'],
+  reproduce: `--user ${uid}:${gid} sleep 60`,
   shownBy: `box run --user ${uid}:${gid} sleep 60 & until pgrep -x sleep > /dev/null; do sleep 0.1; done; kill -KILL $!; wait; ps -e`,
   why: 'PR_SET_PDEATHSIG asks the kernel to end the command when box.ts dies. The kernel forgets it when the user of a process changes.',
   man: 'PR_SET_PDEATHSIG(2const)',
@@ -254,7 +255,8 @@ check('09.6', 'it still ends with the runtime', {
   },
 });
 
-/** The calls that are about this level. */
+/** The calls that are about this level, or are taken for that. */
 function calls(run: Run): string[] {
-  return showCalls(run.trace.filter(({ call }) => ['setuid', 'setgid', 'setgroups'].includes(call)));
+  const changes = ['setuid', 'setgid', 'setgroups'];
+  return showCalls(run.trace.filter(({ call, args }) => changes.includes(call) || args[0] === 'PR_SET_NO_NEW_PRIVS'));
 }

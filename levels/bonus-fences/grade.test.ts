@@ -129,7 +129,9 @@ check('fences.1', 'its bounding set holds no more than the eleven capabilities t
     const expected = 'a bounding set of the eleven that root keeps, or fewer';
     const command = run.during?.commands[0];
     if (command === undefined) {
-      return { expected, actual: `the command never ran: ${showEnd(run)}`, evidence: showStderr(run) };
+      const began = /^sh: |^\/bin\/sh: /m.test(run.stderr);
+      const actual = `the command ${began ? 'could not go on' : 'never ran'}: ${showEnd(run)}`;
+      return { expected, actual, evidence: showStderr(run) };
     }
     const more = namesOf(command.capabilitySets.bounding & ~keptBits);
     if (more.length > 0) {
@@ -248,7 +250,11 @@ check('fences.5', 'nobody gets a user namespace, and new threads are still made'
       return {
         expected,
         actual: `made by: ${open.join(', ')}`,
-        evidence: showCalls(rules.filter(({ args }) => args.length > 3)),
+        evidence: [
+          ...answers(run),
+          // They are alike.
+          ...showCalls(rules.filter(({ args }) => args.length > 3).slice(0, 1)),
+        ],
         at: rules.find(({ args }) => args.length > 3) ?? findCall(run, 'seccomp_init'),
       };
     }
@@ -256,6 +262,7 @@ check('fences.5', 'nobody gets a user namespace, and new threads are still made'
     return {
       expected,
       actual: `clone3 answers: ${answer(said(run, 'clone3'))}`,
+      evidence: answers(run),
       at: rules.findLast(({ args }) => args[2] === '435') ?? findCall(run, 'seccomp_init'),
     };
   },
@@ -324,6 +331,7 @@ check('fences.7', 'all of this holds for --user, too, and ordinary programs work
         actual: `it has lost ${few(lost)}`,
         evidence: [statusLine(root, 'effective')],
         at: findCall(asRoot.run!, 'capset') ?? findCall(asRoot.run!, 'prctl'),
+        seenIn: asRoot.run!,
       };
     }
     const failed = Object.entries(expectedOf(uid)).filter(([name, text]) => said(asRoot.run!, name) !== text);
@@ -331,6 +339,11 @@ check('fences.7', 'all of this holds for --user, too, and ordinary programs work
     return {
       expected: `that root in a container can still: ${failed.map(([name]) => name).join(', ')}`,
       actual: failed.map(([name]) => `${name}: ${said(asRoot.run!, name) ?? 'it did not come to that'}`).join('; '),
+      evidence: showCalls(
+        asRoot.run!.trace.filter(({ call, args }) => call === 'mount' && /REMOUNT/.test(args[3] ?? '')),
+      ),
+      seenIn: asRoot.run!,
+      reproduce: `sh -c '${ordinary[failed[0]![0] as keyof typeof ordinary]}'`,
     };
   },
 });
@@ -353,6 +366,16 @@ function expectedOf(user: number): Record<keyof typeof ordinary, string> {
 function worked(run: Run): string[] {
   const names = ['mknod', 'network', 'raw socket', 'hostname'] as const;
   return names.filter((name) => ['done', '0'].includes(said(run, name) ?? '')).map((name) => `${name}: it worked`);
+}
+
+/** How the ways to a user namespace ended. */
+function answers(run: Run): string[] {
+  const made = /^\d+$/.test(said(run, 'unshare user') ?? '');
+  return [
+    `unshare(CLONE_NEWUSER): ${made ? 'done' : 'refused'}`,
+    `clone(CLONE_NEWUSER | SIGCHLD): ${answer(said(run, 'clone user'))}`,
+    `clone3(…): ${answer(said(run, 'clone3'))}`,
+  ];
 }
 
 /** Whether a probe says that its call was refused: EPERM, EACCES, ENOSYS, or the process killed by SIGSYS. */

@@ -149,6 +149,7 @@ function difference(run: Run, wanted: Readonly<Record<string, string>>): Finding
       evidence: layersOf(run),
       at: overlayCall(run),
       seenIn: run,
+      reproduce: `${/^-i \S+/.exec(run.scenario.reproduce)![0]} sh -c '${looks[probe as keyof typeof looks]}'`,
     };
   }
   return undefined;

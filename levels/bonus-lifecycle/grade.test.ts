@@ -387,6 +387,7 @@ const shown = ({ innerPid, state, argv, exe }: ProcessFacts): string =>
 
 check('lifecycle.1', 'run -d prints the id and comes back, and the container goes on', {
   of: started,
+  shownBy: 'box run -d sleep 1000 | cat; ps -eo pid,sid,args',
   why: 'Whoever starts a container with -d gets the shell back. So a process of box.ts must stay for the container that nobody waits for: in a session of its own, where no Ctrl-C and no end of the terminal reaches it, and without the pipes of whoever started it.',
   man: 'setsid(2)',
   holds(run) {
@@ -403,7 +404,11 @@ check('lifecycle.1', 'run -d prints the id and comes back, and the container goe
     }
     const printed = run.stdout.trim().split('\n').at(-1)!.trim();
     if (printed !== hostname) {
-      return { expected, actual: `it printed "${printed}", and the container is ${hostname}`, evidence: quote(run) };
+      const actual =
+        hostname === ''
+          ? 'the container has ended together with the box.ts that started it'
+          : `it printed "${printed}", and the container is ${hostname}`;
+      return { expected, actual, evidence: quote(run) };
     }
     const inSession = processes.filter(({ session }) => session === run.session);
     if (inSession.length === 0) return undefined;
@@ -444,7 +449,7 @@ check('lifecycle.3', 'its PID 1 hands signals on to the command, and no zombie s
   of: startedPlain,
   and: [listedPlain],
   needs: ['lifecycle.1'],
-  shownBy: `box run -d sh -c "sh -c \\"sleep 0.1 & exit 0\\"; exec sleep 100"; sleep 1; ps -eo pid,ppid,stat,args | grep sleep`,
+  shownBy: `box run -d sh -c "sh -c \\"sleep 0.1 & exit 0\\"; exec sleep 100"; sleep 1; ps -eo pid,ppid,stat,args | grep sleep; pkill -TERM -n -x MainThread; sleep 1; box ps`,
   why: 'Whoever has lost its parent comes to PID 1 of its PID namespace, and stays a zombie until that one waits for it. And the kernel keeps signals from a PID 1 that does not ask for them. An ordinary command does neither; so the container gets an init, which starts the command.',
   man: 'pid_namespaces(7)',
   holds(run) {
@@ -512,7 +517,8 @@ check('lifecycle.5', 'exec runs a command in it: in all of its namespaces and cg
   of: entered,
   and: [started, enteredInVain],
   needs: ['lifecycle.4'],
-  shownBy: 'id=$(box run -d --user 1000 sleep 100); box exec $id sh -c "id; ps; hostname; exit 3"; echo $?',
+  shownBy:
+    'id=$(box run -d --user 1000 sleep 100); box exec $id sh -c "id; ps; hostname; cat /proc/self/cgroup; exit 3"; echo $?',
   why: 'A container is nothing that one could enter as a whole. Each of its namespaces is entered, its cgroups are joined, its user is taken; whatever is left out is the host’s. And the PID namespace holds for children only.',
   man: 'setns(2)',
   holds(run) {
@@ -566,20 +572,21 @@ check('lifecycle.6', 'stop asks it by SIGTERM, waits for the time given, and onl
   of: stopped,
   and: [stoppedStubborn, listedAfterStop, listedStubborn],
   needs: ['lifecycle.3', 'lifecycle.4'],
-  shownBy:
-    'id=$(box run -d sh -c "trap \\"echo bye; exit 3\\" TERM; sleep 100 & wait"); sleep 1; box stop $id; box logs $id; box ps',
+  shownBy: ({ scenario }) =>
+    scenario === stoppedStubborn.scenario
+      ? 'id=$(box run -d sh -c "trap \\"\\" TERM; sleep 100 & wait; wait"); sleep 1; box stop --grace 1 $id; box ps'
+      : 'id=$(box run -d sh -c "trap \\"echo bye; exit 3\\" TERM; sleep 100 & wait"); sleep 1; box stop $id; box logs $id; box ps',
   why: 'A program that is told to end can save what it has. So it is asked first, by SIGTERM to PID 1; and only if it is still there after a time, it is killed. When stop comes back, the container has ended, and ps knows how.',
   man: 'pidfd_open(2)',
   holds(run) {
-    const gone = 'no process of it when stop comes back, with status 0';
-    for (const [each, stillLives, name] of [
-      [run, lived.afterStop, 'one that catches SIGTERM'],
-      [stoppedStubborn.run!, lived.afterStopOfStubborn, 'one that ignores SIGTERM'],
+    for (const [each, stillLives, does] of [
+      [run, lived.afterStop, 'catches'],
+      [stoppedStubborn.run!, lived.afterStopOfStubborn, 'ignores'],
     ] as const) {
       if (each.exitCode === 0 && !stillLives) continue;
       return {
-        expected: `${gone}: of ${name}`,
-        actual: each.exitCode === 0 ? 'it still runs' : showEnd(each),
+        expected: `of a container that ${does} SIGTERM: stop ends with status 0, and no process of it is left then`,
+        actual: each.exitCode === 0 ? 'it still runs' : `of stop: ${showEnd(each)}`,
         evidence: quote(each),
         seenIn: each,
       };
@@ -609,7 +616,7 @@ function lie({ run: start }: PlannedRun, run: Run, of: Detached, alive: boolean,
     return { expected: 'a container that goes on', actual: showEnd(start!), evidence: quote(start!), seenIn: start! };
   }
   const line = listedAs(run, of);
-  const expected = `that ps lists it, and as what it is ${after}`;
+  const expected = `that ps lists the container and tells the truth about it ${after}`;
   if (line === null) return { expected, actual: showEnd(run), evidence: quote(run), seenIn: run };
   if (line.runs !== alive) {
     return {

@@ -234,6 +234,8 @@ check('network.4', 'the command starts when its network is there: not before, an
   of: slow,
   and: [impossible],
   needs: ['network.3'],
+  shownBy: ({ scenario }) =>
+    scenario === impossible.scenario ? 'mount --bind /bin/false $(command -v ip); box run echo it ran' : undefined,
   why: 'The network is made by the parent, the command is started by the child, and both run at the same time. The child has to wait until it is told that all is done. Time tells it nothing: here ip took a fifth of a second longer each time.',
   man: 'pipe(7)',
   holds(run) {
@@ -253,15 +255,16 @@ check('network.4', 'the command starts when its network is there: not before, an
     const without = impossible.run!;
     if (hasNetwork(without)) return undefined;
     const alone = 'where the network cannot be made: a message, status 125, and no command';
+    const evidence = ['ip: on this host it only fails', ...showStderr(without)];
     if (said(without, 'addresses') !== null) {
-      return { expected: alone, actual: 'the command ran without a network', evidence: showStderr(without) };
+      return { expected: alone, actual: 'the command ran without a network', evidence, seenIn: without };
     }
     if (without.exitCode !== 125 || without.stderr.trim() === '') {
-      return { expected: alone, actual: showEnd(without), evidence: showStderr(without) };
+      return { expected: alone, actual: showEnd(without), evidence, seenIn: without };
     }
     return without.left.length === 0
       ? undefined
-      : { expected: alone, actual: 'a process of it is still there', evidence: showStderr(without) };
+      : { expected: alone, actual: 'a process of it is still there', evidence, seenIn: without };
   },
 });
 
@@ -361,7 +364,7 @@ check('network.7', 'it can look up names: its own, localhost, and those of the o
 check('network.8', 'the end of one container leaves the others their network', {
   of: first,
   needs: ['network.5', 'network.6'],
-  shownBy: 'box run sh -c "sleep 2; ip route; ping -c 1 $(hostname)" & box run true; wait',
+  shownBy: 'box run sh -c "sleep 2; ip route; ping -c 1 10.200.7.1" & box run true; wait',
   why: 'Bridge, rules and forwarding belong to all containers. Whoever leaves takes away what is its own, and the rest only if nobody else is left.',
   man: 'ip-link(8)',
   holds(run) {
@@ -381,12 +384,17 @@ check('network.8', 'the end of one container leaves the others their network', {
   },
 });
 
+/** Shows what box.ts changes on the host. */
+const look = 'ip -br link; cat /proc/sys/net/ipv4/ip_forward';
+
 check('network.9', 'after the last one the host has the interfaces, routes and rules that it had', {
   of: first,
   and: [onRouter],
   needs: ['network.3'],
-  shownBy:
-    'ip -br link; cat /proc/sys/net/ipv4/ip_forward; box run true; ip -br link; cat /proc/sys/net/ipv4/ip_forward',
+  shownBy: ({ scenario: { host } }) =>
+    host === 'router'
+      ? 'echo 1 > /proc/sys/net/ipv4/ip_forward; box run true; cat /proc/sys/net/ipv4/ip_forward'
+      : `nft add table inet mine; ${look}; box run true; ${look}; nft list ruleset`,
   why: 'What a program changes on somebody’s machine it puts back: not to what it thinks is usual, but to what was there. A firewall that somebody has set up is never touched at all.',
   man: 'nft(8)',
   holds(run) {
@@ -399,17 +407,15 @@ check('network.9', 'after the last one the host has the interfaces, routes and r
         evidence: lost.map((line) => `missing: ${line.trim()}`).slice(0, 6),
       };
     }
-    return (
-      unlike(run.before.network!, run.after.network!) ??
-      unlike(onRouter.run!.before.network!, onRouter.run!.after.network!)
-    );
+    return unlike(run, run) ?? unlike(onRouter.run!, onRouter.run!);
   },
 });
 
 const linesOf = (rules: string): string[] => rules.split('\n').filter((line) => line.trim() !== '');
 
-/** What is different on a host. */
-function unlike(before: NetworkFacts, after: NetworkFacts): Finding | undefined {
+/** What is different on a host: before the one run, and after another one or the same. */
+function unlike(first: Run, last: Run): Finding | undefined {
+  const [before, after] = [first.before.network!, last.after.network!];
   const evidence: string[] = [];
   const compare = (what: string, old: readonly string[], now: readonly string[]): void => {
     for (const line of now) if (!old.includes(line)) evidence.push(`new ${what}: ${line.trim()}`);
@@ -422,7 +428,12 @@ function unlike(before: NetworkFacts, after: NetworkFacts): Finding | undefined 
     evidence.push(`net.ipv4.ip_forward was ${before.forwards ? 1 : 0}, and is ${after.forwards ? 1 : 0}`);
   }
   if (evidence.length === 0 && isDeepStrictEqual(before.routes, after.routes)) return undefined;
-  return { expected: 'the host as it was before', actual: evidence[0] ?? 'its routes are in another order', evidence };
+  return {
+    expected: 'the host as it was before',
+    actual: evidence[0] ?? 'its routes are in another order',
+    evidence,
+    seenIn: first,
+  };
 }
 
 check('network.10', 'nor does a killed box.ts leave anything that the next one does not remove', {
@@ -455,6 +466,6 @@ check('network.10', 'nor does a killed box.ts leave anything that the next one d
         evidence: ends.map((each) => `on the host: ${shown(each)}`),
       };
     }
-    return unlike(run.before.network!, afterCrashes.run!.after.network!);
+    return unlike(run, afterCrashes.run!);
   },
 });

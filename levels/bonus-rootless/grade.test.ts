@@ -77,7 +77,8 @@ const otherThanOne = scenario({
   host: 'one id',
   args: [...image, '--user', '2014', 'sh', '-c', 'echo it ran'],
   startedBy: alone,
-  reproduce: '--user 2014 true',
+  // Whoever tries it may have subordinate ids, and none so high.
+  reproduce: '--user 3000000 true',
 });
 
 const limits = [
@@ -296,7 +297,10 @@ check('rootless.6', 'whoever has no subordinate ids gets a container with one id
     const starter = run.user!;
     const expected = `a container in which 0 is ${starter.uid}, and no other id`;
     const command = run.during?.commands[0];
-    if (command === undefined) return { ...neverRan(run, expected), evidence: showStderr(run) };
+    if (command === undefined) {
+      const alone = 'whoever starts it has no line in /etc/subuid and /etc/subgid';
+      return { ...neverRan(run, expected), evidence: [alone, ...showStderr(run)] };
+    }
     const { uids, gids, setgroups } = run.during!.userNamespace!;
     if (outsideOf(uids, 0) !== starter.uid || outsideOf(gids, 0) !== starter.gid || said(run, 'id') !== '0') {
       return {
@@ -318,16 +322,18 @@ check('rootless.6', 'whoever has no subordinate ids gets a container with one id
 function refusal(run: Run, one: Scenario, option: string): Finding | undefined {
   const asked = one.reproduce.replace(/ true$/, '');
   const expected = `for ${asked}: status 125, and a sentence that names ${option}`;
-  if (run.stdout.includes('it ran')) return { expected, actual: 'the command ran', evidence: showStderr(run) };
-  if (run.exitCode !== 125) return { expected, actual: showEnd(run), evidence: showStderr(run) };
+  if (run.stdout.includes('it ran'))
+    return { expected, actual: 'the command ran', evidence: showStderr(run), seenIn: run };
+  if (run.exitCode !== 125) return { expected, actual: showEnd(run), evidence: showStderr(run), seenIn: run };
   if (!run.stderr.includes(option)) {
-    return { expected, actual: `stderr does not name ${option}`, evidence: showStderr(run) };
+    return { expected, actual: `stderr does not name ${option}`, evidence: showStderr(run), seenIn: run };
   }
   const left = [...run.containers.map(({ path }) => path), ...run.cgroups];
   if (left.length === 0) return undefined;
   return {
     expected: `for ${asked}: that nothing has been made yet`,
     actual: `left behind: ${left.slice(0, 3).join(', ')}`,
+    seenIn: run,
   };
 }
 
@@ -371,6 +377,7 @@ check('rootless.7', '--user is one of the mapped ids, and no group of the starte
           ...showCalls(one.trace.filter(({ call }) => changes.includes(call))),
         ],
         at: findCall(one, 'setgroups') ?? findCall(one, ['setgid', 'setuid']),
+        ...(one !== run && { seenIn: one, reproduce: 'grep Groups /proc/self/status' }),
       };
     }
     const refused = Object.keys(attempts).filter((name) => said(run, name) !== 'written');

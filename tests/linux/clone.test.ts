@@ -78,7 +78,7 @@ describe('clone', () => {
         code: 'EPERM',
         message:
           'clone(child, CLONE_NEWNS|CLONE_NEWPID|SIGCHLD) failed: EPERM: Operation not permitted. ' +
-          'This call needs root: start the workshop with sudo, or inside its virtual machine (vagrant up).',
+          'This call takes a right of root, and this process is not root: either it never was (sudo, or the virtual machine: vagrant up), or an earlier call gave it up.',
       },
     ]);
   });

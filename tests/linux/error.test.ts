@@ -41,7 +41,7 @@ test('without root every privileged call says that it needs root and how to get 
       syscall: name,
       code: 'EPERM',
       message: expect.stringMatching(
-        /^\w+\(.*\) failed: EPERM: Operation not permitted\. This call needs root: start the workshop with sudo, or inside its virtual machine \(vagrant up\)\.$/,
+        /^\w+\(.*\) failed: EPERM: Operation not permitted\. This call takes a right of root, and this process is not root: either it never was \(sudo, or the virtual machine: vagrant up\), or an earlier call gave it up\.$/,
       ),
     });
   }

@@ -39,6 +39,8 @@ say "installing Debian ($suite) into a folder"
 packages=systemd-sysv,systemd-resolved,systemd-timesyncd,udev,dbus,libpam-systemd,linux-sysctl-defaults
 packages=$packages,openssh-server,sudo,rsync,ca-certificates,iproute2,nftables,procps,kmod,e2fsprogs
 packages=$packages,linux-image-cloud-amd64,initramfs-tools,zstd
+# newuidmap, for bonus-rootless in test:v2, whose machine nobody provisions.
+packages=$packages,uidmap
 # The initial RAM disk holds what this machine needs and nothing else: unpacking it is slow under emulation.
 quietly unshare --mount --propagation private mmdebstrap --mode=root --variant=apt --include="$packages" \
   --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Check-Date "false"' \

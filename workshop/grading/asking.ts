@@ -48,14 +48,15 @@ export function asking({ graded, runs, superseded }: Plan): (check: PlannedCheck
     const typedAs = (what: string): string => (scenario.words === undefined ? `run ${what}` : what);
     const typed = typedAs(words);
     const tried = finding.reproduce ?? asked ?? scenario.tried ?? scenario.reproduce;
+    const { hint, ...explained } = diagnose(id, shownIn, finding, misconceptions, spec);
     return {
       id,
       title,
       status: 'failed',
-      ...diagnose(id, shownIn, finding, misconceptions, spec),
+      ...explained,
       tried: typedAs(tried),
       reproduce: `npm run box -- ${spoken(graded)} ${script === undefined ? typed : `host '${script}'`}`,
-      next: `npm run hint ${spoken(level)} ${id}`,
+      next: `npm run hint ${spoken(level)} ${hint}`,
     };
   }
 

@@ -52,7 +52,7 @@ const lastly: readonly Misconception[] = [
 ];
 
 /**
- * Explains a finding: the parts of a check's result that a failure adds.
+ * Explains a finding: the parts of a check's result that a failure adds, and the check whose hints are about it.
  *
  * @param check what the check itself says, for a failure that no known misconception explains
  */
@@ -62,7 +62,7 @@ export function diagnose(
   finding: Finding,
   misconceptions: readonly Misconception[],
   check: { why: string; man: string },
-): Pick<CheckResult, 'mistake' | 'expected' | 'actual' | 'why' | 'at' | 'evidence' | 'read'> {
+): Pick<CheckResult, 'mistake' | 'expected' | 'actual' | 'why' | 'at' | 'evidence' | 'read'> & { hint: string } {
   const candidates = [...anywhere, ...misconceptions.filter(({ checks }) => checks.includes(id)), ...lastly];
   let mistake: Misconception | null = null;
   let shown: TraceLine | boolean | undefined;
@@ -80,6 +80,7 @@ export function diagnose(
     at: place(run, finding, mistake, shown),
     read: mistake?.man ?? check.man,
     evidence: [...new Set([...(finding.evidence ?? []), ...unexpectedEnd(run, finding)])],
+    hint: mistake?.hint ?? id,
   };
 }
 

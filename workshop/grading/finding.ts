@@ -33,6 +33,8 @@ export type Misconception = {
   why: string;
   /** The manual page to read, where that of the check is about something else: `umask(2)`. */
   man?: string;
+  /** The check whose hints are about it, where that is not the one that fails. */
+  hint?: string;
   /** Words of the line in box.ts that it is about, where no system call leads there; of several, the first that is found. */
   line?: RegExp | readonly RegExp[];
   /** Whether the evidence shows it. A line of the trace says in addition where. */

@@ -157,7 +157,7 @@ export function networkOf(pid: number): NetworkFacts | null {
   return {
     interfaces: (JSON.parse(interfaces) as RawInterface[]).map(understood),
     // linkdown comes and goes by itself.
-    routes: routes.split('\n').map((line) => line.replace(/ linkdown$/, '').trim()),
+    routes: routes.split('\n').map((line) => line.trim().replace(/ linkdown$/, '')),
     rules,
     forwards: forwards === '1',
   };

@@ -70,7 +70,7 @@ export type Scenario = {
   files?: Readonly<Record<string, { text: string | Uint8Array; mode: number }>>;
   /** Folders that stand first in PATH. */
   path?: readonly string[];
-  /** Seconds of computing or of doing nothing after which it is ended, where the usual limit is not meant. */
+  /** Seconds of computing or of doing nothing after which it is ended, where the usual ten are not meant. */
   limit?: number;
 };
 

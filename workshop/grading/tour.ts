@@ -99,6 +99,7 @@ export const companion: Scenario = {
   holdWord: companionWord,
   meanwhile: 'kill-command',
   reproduce: `sh -c 'kill -KILL $$'`,
+  tried: `sh -c '…', a second container beside the first`,
 };
 
 /** The first container on a host: looks around, holds still, looks whether it is still whole, and ends by itself. */

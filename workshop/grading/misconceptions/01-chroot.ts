@@ -13,7 +13,7 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['01.1'],
     man: 'mkdir(2)',
     line: /\bmkdtemp(Sync)?\(|\bmkdir(Sync)?\(/,
-    why: 'On a new machine the folder of containers is not there yet, nor is one that somebody names with --container-dir. mkdtemp makes one directory, not those above it: they have to be made first, which is no error where they exist.',
+    why: 'On a new machine the folder of containers is not there yet, nor is one that somebody names with --container-dir. mkdtemp makes one directory, not those above it: they have to be made first, in a way that accepts those that are there already.',
     shows: (_run, finding) => finding.expected.includes('not there yet'),
   },
   {
@@ -28,7 +28,7 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['01.2'],
     man: 'umask(2)',
     line: /\bextract\(|['"`]tar['"`],/,
-    why: 'A new file gets the mode that was asked for, less the bits of the umask, which usually takes the right to write from everybody but the owner. Whoever unpacks an image must set the modes again afterwards, or /tmp is for root alone.',
+    why: 'A new file gets the mode that was asked for, less the bits of the umask, which usually takes the right to write from everybody but the owner. Whoever unpacks an image must set the modes again afterwards, or only root can write to /tmp.',
     shows: (_run, finding) => /\/tmp with the mode/.test(finding.expected),
   },
   {
@@ -36,7 +36,7 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['01.2'],
     man: 'mknod(2)',
     line: /\bextract\(|['"`]tar['"`],/,
-    why: 'Whatever unpacks as root makes the device nodes of the archive, too. A node is a door to a device of the host, and who made the archive chose which one. Leave them out: the runtime makes the few that a container needs.',
+    why: 'The program tar, run as root, makes the device nodes of the archive, too. A node is a door to a device of the host, and who made the archive chose which one. Leave them out: the runtime makes the few that a container needs.',
     shows: (run) => run.containers.some(({ type }) => type.endsWith('device')),
   },
   {
@@ -97,7 +97,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'failure-exits-0',
     checks: ['01.6'],
     line: /\breturn 0\b/,
-    why: 'box.ts could not do what it was asked and reports a success. Let the error be thrown: the status is 125 then.',
+    why: 'box.ts could not do what it was asked and reports a success. Throw an error instead: the status is 125 then. Scripts look at the status, not at the message.',
     shows: (run) => run.exitCode === 0,
   },
 ];

@@ -58,6 +58,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'private-is-for-mount-points',
     checks: ['02.1'],
+    hint: '02.2',
     man: 'mount(2)',
     why: 'Private or shared is a property of a mount, and not of a directory. Your new root is only a directory of the mount that it lies on, so the kernel refuses. Begin at `/`, which is a mount, and take along all below it.',
     shows: (run) => findCall(run, 'mount', (line) => cutsTie(line) && line.errno === 'EINVAL'),
@@ -65,6 +66,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'link-arguments-swapped',
     checks: ['02.1'],
+    hint: '02.4',
     man: 'symlink(2)',
     why: "The arguments are the wrong way round: the first one is what the link says, and the second is where the link stands, as with ln -s. So the program tried to make a link in the host's /proc.",
     shows: (run) => /symlink '[^']*' -> '\/proc\//.test(run.stderr),
@@ -73,13 +75,14 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'dev-of-the-host',
     checks: ['02.1', '02.3'],
     man: 'mount(2)',
-    why: "This is the host's /dev, shown at a second place: with its disks, its terminals, and everything else. Whatever the container does there it does to the host. A container gets an empty /dev of its own, with the few nodes that programs need.",
+    why: "This is the host's /dev, shown at a second place. On a real machine its disks and all terminals are in it. Whatever the container does there it does to the host. A container gets an empty /dev of its own, with the few nodes that programs need.",
     shows: (run) =>
       findCall(run, 'mount', ({ args }) => args[2] === '"devtmpfs"' || /^"\/dev\/?"$/.test(args[0] ?? '')),
   },
   {
     slug: 'mount-point-missing',
     checks: ['02.1'],
+    hint: '02.5',
     man: 'mount(2)',
     why: 'A filesystem is mounted on a directory that is there. A new tmpfs is empty, so a directory in it has to be made first.',
     shows: (run) => findCall(run, 'mount', ({ errno }) => errno === 'ENOENT'),
@@ -111,7 +114,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'no-mount-namespace',
     checks: ['02.1'],
-    why: "Each mount that your program makes is put into the mount table of its namespace, and that is still the host's. It stays there when the command has ended. The child has to leave for a namespace of its own first.",
+    why: "Each mount that your program makes goes into the mount table of its namespace, and that is still the host's. Every program there sees it, and it stays until somebody unmounts it, which nobody does if box.ts is killed. The child has to leave for a namespace of its own first.",
     shows: (run) => (run.during !== null && !run.trace.some(makesNamespace) ? (findCall(run, 'mount') ?? true) : false),
   },
   {
@@ -132,7 +135,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'private-elsewhere',
     checks: ['02.2'],
-    why: 'The tie was cut for this mount, and not for the one that it is mounted on. Whether a new mount is passed on is decided by the mount below it. Begin at `/`.',
+    why: 'Your own mount was made private, but the host had it by then. A new mount is passed on if the mount that it is attached to is shared, and that one still was. Begin at `/`, with all mounts in it, before anything is mounted.',
     shows: (run) => findCall(run, 'mount', (line) => cutsTie(line) && line.args[1] !== '"/"'),
   },
   {
@@ -150,7 +153,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'mounts-stay-shared',
     checks: ['02.2'],
-    why: "The new namespace has a copy of the host's mounts, and each copy is a peer of its original. Where the original is shared, as on every machine with systemd, a mount on one appears on the other. The copy has to be made private before anything is mounted.",
+    why: "The new namespace has a copy of the host's mounts. The copy of a shared mount is a peer of its original, and with systemd all are shared: what is mounted on one appears on the other. MS_SHARED keeps this tie. The copy has to be made private before anything is mounted.",
     shows: (run) =>
       run.trace.some(cutsTie)
         ? false
@@ -252,20 +255,20 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'devices-on-nodev',
     checks: ['02.3'],
     man: 'mount(2)',
-    why: 'MS_NODEV says that device nodes on this filesystem do nothing. For nearly every mount of a container this is right, but not for its /dev.',
+    why: 'MS_NODEV says that device nodes on this filesystem cannot be opened, even by root: hence Permission denied. For nearly every mount of a container this is right, but not for its /dev.',
     shows: (run) => mountOn(run, '/dev', ({ args }) => args[3]?.includes('MS_NODEV') === true),
   },
   {
     slug: 'link-to-one-process',
     checks: ['02.4'],
-    why: "The link names one process by its pid, and that is box.ts. Everybody else would read box.ts's input, if they may, and not their own. /proc/self is a link that leads each process to its own folder.",
+    why: "The link names one process by its pid: the child that becomes the command. What the command starts would read the command's input through it, and not its own. /proc/self is a link that leads each process to its own folder.",
     shows: (run) => linkTargets(run).some((target) => /^\/proc\/\d+\//.test(target)),
     line: /\.pid\b|getpid\(/,
   },
   {
     slug: 'link-target-on-the-host',
     checks: ['02.4', '02.5'],
-    why: "A link is only a text, and is followed by whoever uses it: here by a process whose / is the container's. A target that begins with the host's name of that directory leads nowhere there.",
+    why: "A link is only a text, and is followed by whoever uses it: here by a process whose / is the container's. A target that begins with the path that this / has on the host leads nowhere there.",
     line: /symlink/,
     shows: (run) => linkTargets(run).some((target) => target.includes('/containers/')),
   },

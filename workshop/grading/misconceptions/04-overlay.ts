@@ -53,7 +53,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'space-after-comma',
     checks: ['04.1'],
-    why: 'The kernel splits the data at its commas and at nothing else. A space after a comma becomes part of the next name, and an option called " upperdir" does not exist.',
+    why: 'The kernel splits the data at its commas and at nothing else. A space after a comma becomes part of the next name, and there is no option whose name begins with a space.',
     shows: (run) => refused(run, 'EINVAL', (data) => /,\s|\s[,=]/.test(data)),
   },
   {
@@ -124,7 +124,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'image-used-for-two-layers',
     checks: ['04.1'],
-    why: 'The same directory cannot be read as the image and written as what the container changes. The kernel refuses it with ELOOP.',
+    why: 'One directory cannot be both the layer that is only read and the one that takes the changes. The kernel refuses that with ELOOP. Its text speaks of symbolic links; there is none here.',
     shows: (run) => refused(run, 'ELOOP', () => true),
   },
   {
@@ -149,7 +149,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'links-lost-their-slash',
     checks: ['04.1'],
     line: unpacking,
-    why: 'The package tar takes the first slash from link targets unless it is told not to, and the umask takes from the modes. The image must be unpacked as it is, as in level 01.',
+    why: 'The package tar takes the first slash from link targets unless it is told not to. /bin/sh then points to bin/busybox beside itself, which is not there: hence ENOENT. And the umask takes bits from the modes. Unpack the image as it is, as in level 01.',
     shows: (run) =>
       run.images.some(({ path, target }) => path.endsWith('bin/sh') && target === 'bin/busybox') ||
       run.containers.some(({ path, target }) => path.endsWith('bin/sh') && target === 'bin/busybox'),
@@ -158,12 +158,13 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'device-nodes-unpacked',
     checks: ['04.1'],
     line: unpacking,
-    why: 'Whatever unpacks as root makes the device nodes of the archive, too. In a layer that all containers share they are in all of them.',
+    why: 'The program tar, run as root, makes the device nodes of the archive, too. MS_NODEV shuts them only where the overlay is seen. The unpacked image is also a folder of the host, and there they open.',
     shows: (_run, finding) => /device node in the unpacked/.test(finding.expected),
   },
   {
     slug: 'upperdir-in-use',
     checks: ['04.2', '04.4', '04.5', '04.7'],
+    hint: '04.4',
     why: 'The second container could not start, because it wanted to make what the first one has made already. What belongs to one container must be in a directory of this container alone.',
     shows: (run) => /EEXIST/.test(run.stderr),
   },
@@ -185,7 +186,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'image-unpacked-again',
     checks: ['04.2'],
     line: unpacking,
-    why: 'The image has one place, and is unpacked into it at every start: over the files that other containers are reading at this moment. Look first whether it is there.',
+    why: 'The image is unpacked at every start, in place of the files that other containers are reading at this moment. Nothing writes into it, so nothing in it can be old. Look first whether it is there.',
     shows: (_run, finding) => /made anew/.test(finding.actual),
   },
   {
@@ -245,7 +246,7 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['04.6'],
     man: 'umask(2)',
     line: /\bmkdir\w*\((?!containerDir|imageDir|path\.dirname)/,
-    why: 'A new directory has the mode that was asked for, less the bits of the umask. The one of whoever starts box.ts may be 022, and then all is well; with 077 nobody but root can enter. Where the mode matters it has to be set afterwards (chmod).',
+    why: '`/` has the mode of upperdir, and a new directory has the mode that was asked for, less the bits of the umask. With a umask of 022 all is well; with 077 only root can enter. Set the mode afterwards (chmod).',
     shows: (_run, finding) => /where umask is 077/.test(finding.expected),
   },
   {

@@ -72,6 +72,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'prctl-arguments-swapped',
     checks: ['06.1'],
+    hint: '06.4',
     man: 'prctl(2)',
     why: 'prctl takes first what is to be set, and then the value: PR_SET_PDEATHSIG, and the signal. Both are only numbers, so nobody notices before the kernel does: EINVAL.',
     shows: (run) => findCall(run, 'prctl', ({ errno }) => errno === 'EINVAL'),
@@ -137,7 +138,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'no-pid-namespace',
     checks: ['06.1', '06.5'],
-    why: 'A new process is in the namespaces of its parent, also if clone makes it. It gets a new one only of the kinds that are asked for by a flag, and nobody asked for a PID namespace.',
+    why: 'A new process is in the namespaces of its parent, even one that clone makes. It gets a new namespace only of the kinds that a flag asks for, and no flag asked for a PID namespace.',
     shows: (run) => askedFor(run, 'CLONE_NEWPID') === undefined && birth(run),
   },
   {
@@ -189,7 +190,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'deathsig-in-the-parent',
     checks: ['06.4'],
-    why: 'prctl sets it for the process that calls it: a signal when its own parent ends. In box.ts that is about whoever started box.ts. Children do not inherit it, so the child must call it.',
+    why: 'PR_SET_PDEATHSIG holds for the process that calls it: send me a signal when my own parent ends. Called in box.ts, it is about whoever started box.ts. A child does not inherit it, so the child must call it.',
     shows(run) {
       const calls = deathSignals(run);
       return calls.length > 0 && calls.every((line) => !inChild(line)) && calls[0];
@@ -204,7 +205,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'deathsig-of-another-parent',
     checks: ['06.4'],
-    why: 'The signal comes when the parent ends, and the parent of PID 1 is not the box.ts that was killed: a second process of it stands between, and it lives on. Each link of the chain must hear of the end of the one above.',
+    why: 'The signal comes when the parent ends. The parent of PID 1 is not the box.ts that was killed, but your second process in between, and that one lives on. It must ask for the signal, too.',
     shows: (run) =>
       run.left.some(({ exe }) => isNode(exe)) && deathSignals(run).find(({ process }) => process === executed(run)),
   },

@@ -40,7 +40,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'directory-of-no-cgroup-filesystem',
     checks: ['07.1'],
     line: /\/sys\/fs\/cgroup/,
-    why: 'Only in a cgroup filesystem does a new directory become a cgroup. With v1 each controller has one of its own, a level further down, and /sys/fs/cgroup is a plain folder around them: there you made directories and files that the kernel knows nothing of, and nobody complained.',
+    why: "Only in a cgroup filesystem does a new directory become a cgroup. With v1 each controller has one of its own, a level further down, and /sys/fs/cgroup is a plain folder around them. What you made there are ordinary directories and files, which limit nobody. That is also why rmdir says ENOTEMPTY: the files are yours, not the kernel's.",
     shows: (run) => (run.during?.host ?? run.after).noCgroups.length > 0,
   },
   {
@@ -70,7 +70,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'no-cgroup-without-shares',
     checks: ['07.1'],
     line: /cpuShares\s*(===|!==|==|!=|\?|&&|\))/,
-    why: 'A cgroup is not only for those who ask for a share. Without one, a container of twenty processes gets twenty times the CPU of one with a single process, for it is counted as twenty neighbours of its host.',
+    why: 'A cgroup is not only for those who ask for a share. Without a cgroup, a container with twenty busy processes gets twenty times the CPU of one with a single busy process: the kernel counts them one by one, among those of the host.',
     shows: (_run, finding) => finding.evidence?.some((line) => line.startsWith('with --cpu-shares ')) === true,
   },
   {
@@ -84,7 +84,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'one-cgroup-for-all',
     checks: ['07.1'],
     line: /mkdirSync\(cgroup/,
-    why: 'All containers were put into one cgroup. So they share one share of the CPU, the last one that is set wins, and none can be removed while another one runs. The container has an id: its cgroup can be called like that.',
+    why: 'All containers were put into one cgroup. So they have one share of the CPU together: the last --cpu-shares counts for all, and the cgroup cannot be removed while any of them runs. Each container has an id: name its cgroup after it.',
     shows: (_run, finding) => /two containers at a time/.test(finding.actual),
   },
   {
@@ -98,7 +98,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'pid-of-another-namespace',
     checks: ['07.1', '07.2'],
     line: joining,
-    why: 'A pid has a meaning in one PID namespace only. The kernel looks it up in the namespace of whoever writes it: the 1 of the container is the first process of the host out there, and a pid from out there is nobody in the container. Writing 0 means whoever writes, in any namespace.',
+    why: "A pid has a meaning in one PID namespace only. The kernel looks it up in the namespace of whoever writes it. box.ts writes on the host, where 1 is the host's first process; and in the container nobody has a pid from outside. Writing 0 means whoever writes, in any namespace.",
     shows: (run, finding) =>
       /ESRCH.*, write/.test(run.stderr) ||
       /belongs? to the host/.test([finding.actual, ...(finding.evidence ?? [])].join()),
@@ -150,7 +150,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'made-but-not-joined',
     checks: ['07.2'],
     line: joining,
-    why: 'Making a cgroup moves nobody into it. The child itself has to be named in cgroup.procs of that cgroup. A shell that writes its own number there moves the shell, which ends at once.',
+    why: 'Making a cgroup moves nobody into it. The child has to be named in cgroup.procs of its cgroup in every run, also without --cpu-shares: else its processes are counted one by one, among those of the host. (A shell that box.ts starts for this moves only itself, and ends.)',
     shows: (run) => ownCgroup(run, 'cpu')?.members.length === 0,
   },
   {

@@ -28,7 +28,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'dropped-in-the-parent',
     checks: ['09.1', '09.5', '09.6'],
-    why: 'The privileges of box.ts itself are given up, before it has made the container. It is the command that must not be root; box.ts needs root until the end, to remove what it has made.',
+    why: 'It is box.ts itself that gives up root here. Before clone, the child would have no root left to build the container with. After clone, the child is a process of its own and does not notice. The child must give up root, last of all; box.ts needs root until the end, to remove what it has made.',
     shows: (run) => findCall(run, changes, ({ process }) => process === '0'),
   },
   {
@@ -51,6 +51,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'dropped-too-early',
     checks: ['09.1', '09.4'],
+    hint: '09.4',
     man: 'capabilities(7)',
     why: 'Mounting, making devices, entering the root and joining a cgroup need root. Where the privileges are given up before that, one of these steps answers that it is not permitted.',
     shows: (run) =>
@@ -69,8 +70,8 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'option-ignored',
     checks: ['09.1'],
-    line: /\buser\b/,
-    why: 'The option is accepted and nothing comes of it. The command runs as root, and whoever started it believes that it does not.',
+    line: [/NO_NEW_PRIVS|env\[/, /\buser\b/],
+    why: 'The command still has uid 0: nothing in box.ts changes who it is. PR_SET_NO_NEW_PRIVS only forbids a process to gain more than it has, and a variable is only text. A process becomes another user by the call that sets its uid.',
     shows: (run) => run.during !== null && findCall(run, 'setuid') === undefined,
   },
   {
@@ -94,8 +95,9 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'supplementary-groups-kept',
     checks: ['09.2'],
-    why: 'Beside its group a process has a list of supplementary groups, which it inherits from whoever started box.ts. setuid and setgid leave the list alone; an empty list drops them all.',
-    shows: (run) => (run.during?.commands[0]?.groups.length ?? 0) > 0 && (findCall(run, 'setgid') ?? true),
+    why: 'Beside its group a process has a list of supplementary groups. Each of them opens files to it, whether whoever started box.ts was in it or setgroups put it there. setuid and setgid leave the list alone. The gid need not be in it: an empty list drops them all.',
+    shows: (run) =>
+      (run.during?.commands[0]?.groups.length ?? 0) > 0 && (findCall(run, ['setgroups', 'setgid']) ?? true),
   },
   {
     slug: 'uid-alone-keeps-the-group',
@@ -109,7 +111,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'uid-alone-not-understood',
     checks: ['09.5'],
     line: /user\.split|exec\(user\)|user\.match/,
-    why: 'A uid may stand alone. The second part is then missing, which is undefined and no number: it needs a value of its own.',
+    why: 'A uid may stand alone, and then the group has the same number. Here both parts are required, or the missing one, undefined, is made into a number (NaN).',
     shows: (_run, finding) =>
       /the group of the same number/.test(finding.expected) && /the command never ran/.test(finding.actual),
   },
@@ -117,14 +119,14 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'empty-word-is-root',
     checks: ['09.5'],
     line: /= user \?|user \|\||if \(!?user\b|user\.split|\bNumber\(user|exec\(user\)/,
-    why: 'An empty string is falsy in JavaScript, and Number("") is 0. Either way, a variable that somebody forgot to set becomes root, or the group of root. "Not given" is null, and only that.',
+    why: 'An empty string is falsy in JavaScript, and Number("") is 0. So with --user "$ID:$GROUP" a variable that somebody forgot to set becomes root, or the group of root. An option that was not given is null, a part that was not given is undefined. An empty word is neither: refuse it.',
     shows: (_run, finding) => /--user '(|\d+:)'/.test(finding.expected) && / 0 0 0 0\b/.test(finding.actual),
   },
   {
     slug: 'bad-word-is-root',
     checks: ['09.5'],
     line: [/\buid\b.*return null/, /isNaN|exec\(user\)|user\.split/],
-    why: 'Somebody asked for a user, in words that were not understood, and got root without a word. What cannot be understood has to be an error.',
+    why: 'Somebody asked for a user in a word that box.ts did not understand, and silently got root. What cannot be understood has to be an error.',
     shows: (_run, finding) =>
       /status 125, and a sentence/.test(finding.expected) && /Uid: 0 0 0 0/.test(finding.actual),
   },
@@ -139,7 +141,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'words-not-checked',
     checks: ['09.5'],
     line: /user\.split|parseInt\(|: Number\(|exec\(user\)/,
-    why: 'A word that is no number becomes NaN, and a number that is too large means something else to the kernel. What cannot be meant must be refused, in a sentence that names the option.',
+    why: 'Something that is no uid was taken for one. A pattern that is not tied to both ends of the word finds the 1 in -1, parseInt stops where the digits stop, Number makes NaN of a name, and a number that is too large means something else to the kernel. Check the whole word, and refuse the rest in a sentence that names --user.',
     shows: (_run, finding) => /status 125, and a sentence/.test(finding.expected),
   },
   {
@@ -171,7 +173,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'no-death-signal',
     checks: ['09.6'],
     line: /prctl|become\(command\)/,
-    why: 'A child does not end because its parent does. It has to ask for that, with PR_SET_PDEATHSIG.',
+    why: 'A child does not end because its parent does. It has to ask for that, with PR_SET_PDEATHSIG, whoever it runs as: with --user, too.',
     shows: (run) => findCall(run, 'prctl', ({ args }) => args[0] === 'PR_SET_PDEATHSIG') === undefined,
   },
 ];

@@ -28,7 +28,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'filter-needs-no-new-privs',
     checks: ['fences.1', 'fences.7'],
     man: 'seccomp(2)',
-    why: 'A process that may not do everything may load a filter only if no_new_privs is set: otherwise it could start a set-user-ID program under a filter that leads it astray.',
+    why: 'Being root is not enough: loading a filter takes CAP_SYS_ADMIN, which is not among the eleven that you kept. Without it no_new_privs must be set first. Otherwise a set-user-ID program could be started under a filter that makes its calls fail where it does not expect it.',
     shows: (run) => refusedCall(run, 'seccomp_load'),
   },
   {
@@ -46,7 +46,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'clone-refused-altogether',
     checks: ['fences.1'],
     man: 'seccomp_rule_add(3)',
-    why: 'clone makes every new process, and namespaces only if it is asked to. A rule without a comparison refuses all of it, so the command cannot start anything.',
+    why: 'C libraries make every new process with clone, and clone makes namespaces only if it is asked to. A rule without a comparison refuses all of it, so the command cannot start anything.',
     shows: (run) =>
       /can't fork|cannot fork/i.test(run.stderr) &&
       findCall(run, 'seccomp_rule_add', ({ args }) => args.length === 3 && CLONE.includes(args[2]!)),
@@ -54,7 +54,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'capabilities-gone-too-early',
     checks: ['fences.1'],
-    why: 'Mounting needs CAP_SYS_ADMIN. Whatever is mounted, to cover something too, is mounted before the capabilities are given up.',
+    why: 'Mounting needs CAP_SYS_ADMIN. Everything that is mounted, covers included, has to be mounted before the capabilities are given up.',
     shows(run) {
       const mount = refusedCall(run, ['mount', 'umount2', 'pivot_root', 'sethostname']);
       return inOrder(run, findCall(run, 'capset'), mount) && mount;
@@ -93,7 +93,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'inherited-sets-kept',
     checks: ['fences.2'],
     man: 'capset(2)',
-    why: 'The bounding set limits what an exec takes from a file. What is inheritable comes through an exec by root all the same. It is inherited from whoever started box.ts, and only capset takes it away.',
+    why: 'The bounding set does not stand above the inheritable set: it limits only what an exec takes from the file. What is inheritable, an exec by root adds besides, unless another fence such as no_new_privs happens to stop it. It came from whoever started box.ts, and only capset takes it away.',
     shows: (run, finding) =>
       /inheritable|ambient/.test(finding.actual) &&
       (findCall(run, 'capset') ?? withOperation(run, 'PR_CAP_AMBIENT') ?? true),
@@ -103,7 +103,7 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['fences.3'],
     man: 'PR_SET_NO_NEW_PRIVS(2const)',
     line: /seccomp_load\(/,
-    why: 'A process with CAP_SYS_ADMIN may load a filter without no_new_privs. But the two are different fences: without no_new_privs a set-user-ID file still makes a user of the container root.',
+    why: 'A process with CAP_SYS_ADMIN may load a filter without no_new_privs. But the two are different fences: without no_new_privs, a user in the container still becomes root by executing a set-user-ID file.',
     shows: (run) => withOperation(run, 'PR_SET_NO_NEW_PRIVS') === undefined,
   },
   {
@@ -162,7 +162,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'sys-left-writable',
     checks: ['fences.6'],
-    why: "What is in /sys is the host: its devices, its drivers, its power supply. Root in a container would write there as root of the host does. Nothing of it is the container's own, so all of it is read-only.",
+    why: "What you see in /sys is the host: its devices, its drivers, its power management. Root in a container would write there as root of the host does. Hardly anything of it is the container's own, so all of it is mounted read-only.",
     shows: (run, finding) =>
       /can be written: \/sys(;|$)/.test(finding.actual) && findCall(run, 'mount', ({ args }) => args[2] === '"sysfs"'),
   },

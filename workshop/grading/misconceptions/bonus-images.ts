@@ -19,7 +19,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'parent-in-the-layer',
     checks: ['images.1', 'images.6'],
     man: 'chroot(2)',
-    why: 'box.ts itself has moved into the layer, and never comes out again: all that it needs from the host is gone. A root is a matter of one process, so it takes a child that unpacks, and ends.',
+    why: 'box.ts itself has moved into the layer, and never comes out again: all that it needs from the host is gone. The root belongs to a process, so a child has to do the unpacking, and then end.',
     shows: (run) => findCall(run, 'chroot', (line) => !inChild(line)),
   },
   {
@@ -132,7 +132,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'owner-after-mode',
     checks: ['images.4'],
     line: [/UnpackSync\(/, /extract\(/],
-    why: 'When a file changes its owner, the kernel takes its set-user-ID and set-group-ID bits away, so that nobody gives rights away with it. tar sets the mode first and the owner afterwards.',
+    why: 'When a file changes its owner, the kernel takes its set-user-ID and set-group-ID bits away, so that the file does not run with the rights of its new owner. tar sets the mode first and the owner afterwards.',
     shows: (_run, { actual }) => /^it printed: 0?755:/.test(actual),
   },
   {
@@ -147,7 +147,7 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['images.6'],
     man: 'path_resolution(7)',
     line: [/UnpackSync\(/, /extract\(/],
-    why: 'Whoever unpacks has the root of the host, and every name in the archive is looked up from there: those with .. in them, and those that go through a link which the archive has made itself. To look at names beforehand does not see links. A process whose root is the layer cannot get out, whatever the names are.',
+    why: 'Whoever unpacks has the root of the host, and every name in the archive is looked up from there: those with .. in them, and those that go through a link which the archive has made itself. Looking at the names beforehand does not show where links lead. A process whose root is the layer cannot get out, whatever the names are.',
     shows: (_run, { actual }) => actual.endsWith('was made'),
   },
   {
@@ -169,7 +169,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'first-of-the-index',
     checks: ['images.7'],
     line: /manifests(\[0\]|\.at\(0\))|\[\w+\] = \w*\.?manifests/,
-    why: 'The first entry of an index is not the one that is meant. There is one for each machine, and what it is for is said by its platform.',
+    why: 'The first entry of an index may be for any machine. There is one for each, and its platform says which.',
     shows: (_run, { actual }) => actual.startsWith('/opt/mark'),
   },
   {
@@ -201,7 +201,7 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['images.8'],
     man: 'execve(2)',
     line: /\.Cmd\b/,
-    why: 'Cmd holds the arguments for those who type none. Who types words does not want the others, too.',
+    why: 'Cmd holds the arguments for those who type none. Whoever types words does not want those of Cmd as well.',
     shows: (_run, { expected, actual }) => /typed/.test(expected) && /two {2}words/.test(actual),
   },
   {

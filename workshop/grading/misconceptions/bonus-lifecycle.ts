@@ -32,7 +32,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'session-of-the-starter',
     checks: ['lifecycle.1'],
-    why: 'A child is in the session of its parent, and in its process group. Ctrl-C at that terminal, or its end, is a signal to all of them, however much they are in the background.',
+    why: 'A child is in the session of its parent, and in its process group. Where that group has the terminal, as in a script or in $(…), Ctrl-C is a signal to all of them, and so is the end of the terminal. Forking alone does not change that.',
     shows: (run, finding) => finding.actual.endsWith('are in it') && (findCall(run, 'fork') ?? true),
   },
   {
@@ -53,7 +53,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'command-is-pid-1',
     checks: ['lifecycle.3'],
-    why: 'Here PID 1 is the command itself. It was not written for that: it does not wait for children of others, and what it does not catch, the kernel keeps from it.',
+    why: 'Here PID 1 is the command itself. It was not written for that: it does not wait for children that others have left, and the kernel throws away signals to PID 1 that it does not catch.',
     shows: (run) => run.during !== null && !hasInit(run) && (findCall(run, ['execvp', 'execvpe']) ?? true),
   },
   {
@@ -69,7 +69,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'signals-end-at-pid-1',
     checks: ['lifecycle.3'],
     man: 'signal(7)',
-    why: 'Who wants to tell the container something tells it PID 1. If that one keeps it to itself, the command never hears of it.',
+    why: 'Whoever wants to tell the container something sends a signal to its PID 1. If PID 1 does not hand it on, the command never hears of it.',
     shows: (run, finding) =>
       /still runs/.test(finding.actual) && (findCall(run, 'sigwaitinfo') ?? findCall(run, 'fork') ?? true),
   },
@@ -89,14 +89,14 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'setns-with-threads',
     checks: ['lifecycle.5'],
-    why: 'setns moves one thread, and a process with several may not have them in two mount namespaces. Node always has several. A child that has been forked has one.',
+    why: 'setns moves one thread. The threads of a process share one root directory, so none of several may go into another mount namespace (EINVAL). Node always has several. A child that has been forked has one.',
     shows: (run) => findCall(run, 'setns', ({ errno }) => errno === 'EINVAL'),
   },
   {
     slug: 'cgroups-out-of-sight',
     checks: ['lifecycle.5'],
     man: 'cgroups(7)',
-    why: 'In the container’s mount namespace the host’s cgroups cannot be seen. They have to be joined before.',
+    why: 'In the container’s mount namespace the host’s cgroups cannot be seen. Not even /proc/mounts is there: it leads through /proc/self, and this process has no pid in the container’s /proc. The cgroups have to be joined before setns.',
     shows: (run) => run.during === null && /cgroup/.test(run.stderr) && setnsCall(run),
   },
   {
@@ -173,7 +173,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'ticks-since-which-start',
     checks: ['lifecycle.8'],
     line: [/\/proc\/\$\{.*stat/, /'running'/],
-    why: 'The start time of a process is counted from the start of the machine. After the next start the same number can come again, and so can the pid. Which start it was says the boot id.',
+    why: 'The start time of a process is counted from the start of the machine. After the next start the same number can come again, and so can the pid. The boot id says which start it was.',
     shows: (_run, finding) => /"running"/.test(finding.actual),
   },
   {
@@ -200,7 +200,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'host-let-go-before',
     checks: ['lifecycle.11'],
-    why: 'The old root has been detached by then, and with it everything of the host. What is to be shown in the container has to be mounted before.',
+    why: 'When box.ts comes to mount the volumes, the old root is already detached, and with it everything of the host. They have to be mounted before.',
     shows: (run) => /ENOENT/.test(run.stderr) && findCall(run, 'umount2') !== undefined,
   },
   {
@@ -225,7 +225,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'terminal-of-the-host',
     checks: ['lifecycle.12'],
     man: 'pts(4)',
-    why: 'The command has the host’s terminal for its stdin. Its own /dev/pts does not have it, so it cannot find out its name, or open it again. And it can read what is typed there, and push characters into it.',
+    why: 'The command’s stdin is the host’s terminal. The container’s /dev/pts does not have that terminal, so the command can neither find out its name nor open it again. And the command can read what is typed at the host’s terminal, and push characters into its input.',
     shows: (run, finding) => finding.actual.startsWith('tty says') && (findCall(run, ['execvp', 'execvpe']) ?? true),
   },
   {

@@ -89,7 +89,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'one-address-for-all',
     checks: ['network.5'],
     line: /addressOf\([2-9]\d*\)|\.\d+\.2\b/,
-    why: 'Every container gets the same address. The first one works, and with the second the bridge has two ports that answer to one address, now the one and now the other.',
+    why: 'Each container has a namespace of its own, but all are plugged into one bridge, and that is one network. With the second container two ports answer to the same address, sometimes the one and sometimes the other.',
     shows: (_run, finding) => /is there twice/.test(finding.actual),
   },
   {
@@ -134,7 +134,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'no-nameserver',
     checks: ['network.7'],
     line: /resolv/,
-    why: 'The container’s /etc/resolv.conf names nobody whom it could ask.',
+    why: 'The kernel knows addresses only. Names are looked up by the program itself: it asks the nameserver that /etc/resolv.conf names. In the container that file is missing or names none, so the program asked itself, where nobody listens.',
     shows: (_run, finding) => !(finding.evidence ?? []).some((line) => /nameserver/.test(line)),
   },
   {
@@ -172,8 +172,9 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'left-behind',
     checks: ['network.9'],
     line: /leaveNetwork\(id/,
-    why: 'The last container has ended, and the host still has what was made for them.',
-    shows: (_run, finding) => /^new |^net\.ipv4\.ip_forward was 0, and is 1/.test(finding.actual),
+    why: 'The last container has ended, and the host still has what was made for the containers: the bridge, the rules, forwarding.',
+    // A box.ts that never came to its end could not clean up either, and that is another mistake.
+    shows: (run, finding) => !run.timedOut && /^new |^net\.ipv4\.ip_forward was 0, and is 1/.test(finding.actual),
   },
   {
     slug: 'waits-for-ever',
@@ -187,7 +188,7 @@ export const misconceptions: readonly Misconception[] = [
     checks: ['network.10'],
     man: 'veth(4)',
     line: /type veth/,
-    why: 'Both ends were on the host for a moment, and in that moment box.ts was killed. Such a pair belongs to no container and never ends by itself. An end that is born in the container’s network ends with it.',
+    why: 'Both ends were on the host for a moment, and in that moment box.ts was killed. Such a pair belongs to no container and never ends by itself. As long as its end is plugged into the bridge, no later container takes itself for the last one, so the bridge, the rules and forwarding stay, too. An end that is born in the container’s network ends with it.',
     shows: (_run, finding) => (finding.evidence ?? []).some((line) => /^new interface: \S+ \(veth/.test(line)),
   },
 ];

@@ -81,7 +81,7 @@ export const misconceptions: readonly Misconception[] = [
   {
     slug: 'another-id-for-root',
     checks: first,
-    why: 'A line of a map is: inside, outside, count. It is 0 inside that must stand for your own id outside. Where 0 is not mapped, there is no root in the container, and setuid(0) is an invalid argument.',
+    why: 'A line of a map is: inside, outside, count. 0 inside must stand for your own id outside. newuidmap shows it as [inside) -> [outside): the other way round you ask to be uid 0 of the host, and that is refused. And where 0 inside is not mapped, setgid(0) and setuid(0) fail with EINVAL.',
     line: /\(\[?'newuidmap'/,
     shows: (run) =>
       /write to uid_map failed: Invalid argument|-> \[0-1\) not allowed/.test(run.stderr) ||
@@ -107,7 +107,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'no-map',
     checks: first,
     line: /linux\.clone\(/,
-    why: 'Until its maps are written, nobody in a user namespace is anybody: every id in there is 65534, nobody, who owns no file and can make none. The parent has to write them, before the child begins.',
+    why: 'Until its maps are written, nobody in a user namespace is anybody: every id is shown as 65534, nobody. The rights of root count only for files whose owner is in the map, and an empty map has nobody. The parent has to write the maps before the child begins.',
     shows: (run) => born(run) !== undefined && /EOVERFLOW|no map has been written/.test(run.stderr),
   },
   {
@@ -134,7 +134,7 @@ export const misconceptions: readonly Misconception[] = [
     slug: 'notes-for-root-only',
     checks: ['rootless.4'],
     man: 'mount(8)',
-    why: 'To hide what the image has below a directory that was deleted and made anew, overlay writes a note into an extended attribute. It takes one whose name begins with trusted, which only root of the machine may write. There is an option that makes it take one that users may write.',
+    why: 'To delete a directory of the image, overlay writes a note into an extended attribute: what the image has in it is to be hidden. It takes one whose name begins with trusted, which only root of the machine may write. There is an option that makes it take one that users may write.',
     shows: (run) =>
       findCall(
         run,
@@ -151,19 +151,19 @@ export const misconceptions: readonly Misconception[] = [
     shows: (_run, { actual }) => actual.startsWith('1 uids and 1 gids'),
   },
   {
-    slug: 'subordinate-ids-taken-for-granted',
-    checks: ['rootless.6'],
-    man: 'subuid(5)',
-    why: 'Not every user has a line in /etc/subuid. Their own id is theirs all the same, and that is enough for a container with one user.',
-    shows: (run) => run.during === null,
-  },
-  {
     slug: 'unmapped-user',
     checks: ['rootless.6', 'rootless.7'],
     man: 'setuid(2)',
     line: /accountOf\(/,
     why: 'An id that no map has is none: setuid answers that the argument is invalid, when the container is already made. Which ids there will be is known before, so that box.ts can say so.',
     shows: (_run, { expected }) => /^for --user \d+: /.test(expected),
+  },
+  {
+    slug: 'subordinate-ids-taken-for-granted',
+    checks: ['rootless.6'],
+    man: 'subuid(5)',
+    why: 'Not every user has a line in /etc/subuid. Their own id is theirs all the same, and that is enough for a container with one user.',
+    shows: (run) => run.during === null,
   },
   {
     slug: 'ids-of-the-host',
