@@ -166,6 +166,8 @@ check('images.2', 'what is not as its digest says is not used', {
   of: intactRun,
   and: [...tampered.map(({ planned }) => planned), again, liarRun],
   needs: ['images.1'],
+  shownBy: ({ scenario }) =>
+    scenario === again.scenario ? 'box run -i changed-layer echo used; box run -i changed-layer echo used' : undefined,
   why: "The index names the manifest by its digest, the manifest names the config and the layers. Each of them can be somebody else's work: a broken disk, a registry, a man in the middle. Only who computes every digest anew knows that it is what was asked for.",
   man: 'sha256sum(1)',
   holds(run) {
@@ -238,6 +240,7 @@ check('images.5', 'a layer is unpacked once, for all images that have it', {
   of: ofApp,
   and: [first],
   needs: ['images.1'],
+  shownBy: 'box run -i layered true; box run -i app true; find $BOXWRIGHT_HOME/images -name busybox',
   why: 'Most images are built on a few others. A layer is known by its digest, so it is clear that two images mean the same one, whatever they are called.',
   man: 'mount(8)',
   holds(run) {

@@ -71,7 +71,7 @@ function withoutChance(text: string): string {
       // Devices without a disk are numbered as they come, and how many mounts there are is the machine's own.
       .replaceAll(/\b0:\d+\b/g, '0:N')
       .replaceAll(/\b\d+ of its \d+ mounts\b/g, 'N of its N mounts')
-      .replaceAll(/\b\d+ (mounts that|of them are|more$)/g, 'N $1')
+      .replaceAll(/\b\d+ (mounts that|of them not|more$)/g, 'N $1')
       .replaceAll(/\b((?:fork|clone)\(.*\) = )\d+/g, '$1N')
       .replaceAll(/\bwaitpid\(\d{2,}/g, 'waitpid(N')
       .replaceAll(/\b\d+ (ms|s|seconds|milliseconds)\b/g, 'N $1')
