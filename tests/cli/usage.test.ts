@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
+import { workshopRoot } from '../../workshop/paths.ts';
 import { progressFile } from '../../workshop/progress.ts';
 import { nobody, openFolder, run } from './command.ts';
 
@@ -207,6 +208,19 @@ describe('a machine that is not ready: status 3, and what to do', () => {
       expect(ended.stderr).toMatch(/^Not ready: .*not permitted.*vagrant up.*--privileged/is);
       expect(existsSync(progress)).toBe(false);
     }
+  });
+
+  test('a box.ts that an ordinary user cannot come to, and that is not ours to open', async () => {
+    using folder = openFolder();
+    const solution = path.join(workshopRoot, 'solutions/bonus-rootless/box.ts');
+    const script = 'mount -t tmpfs -o mode=700 tmpfs "$0"; cp "$1" "$0"; shift; exec "$@"';
+    const ended = await run(['check', 'bonus-rootless', '--file', path.join(folder.path, 'box.ts')], {
+      before: ['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', script, folder.path, solution],
+    });
+    expect(ended).toMatchObject({ status: 3, stdout: '' });
+    expect(ended.stderr).toMatch(
+      /^Not ready: an ordinary user.* may not come to .*box\.ts: .* \(chmod o\+rx [^)]*\)\n$/,
+    );
   });
 
   test('no image, and no network', async () => {

@@ -75,6 +75,8 @@ export async function gradeMutants(
     excuses.filter(({ wrongWith }) => wrongWith !== cgroupVersion()).flatMap(({ mutants: keys }) => keys),
   );
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-mutants-'));
+  // Those of bonus-rootless are started by an ordinary user.
+  fs.chmodSync(directory, 0o755);
   const remove = (): void => fs.rmSync(directory, { recursive: true, force: true });
   // Also on Ctrl-C, which ends a command here and now.
   process.once('exit', remove);

@@ -161,12 +161,9 @@ export async function needBusybox(yes: boolean): Promise<void> {
   if (!ready) throw new NotReady('the image busybox is not built: run "npm run setup"');
 }
 
-/** What to do where a testbed could not be made. */
+/** How a command ends where a testbed could not be made. */
 export function withoutTestbed(error: unknown): NotReady {
-  return new NotReady(
-    `${(error as Error).message}. A plain container has no right to make namespaces: use the virtual machine (vagrant up), or a container with --privileged`,
-    { cause: error },
-  );
+  return new NotReady((error as Error).message, { cause: error });
 }
 
 /** Signals that ask a command to end, by number: its status is then 128 and that. See signal(7). */

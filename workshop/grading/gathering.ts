@@ -29,7 +29,18 @@ export async function gather(opened: Promise<Testbed>[]): Promise<void> {
       await runOnOneHost(testbed, host, planned);
     }
   };
-  await Promise.all(Array.from({ length: CONCURRENT }, worker));
+  const stopping = async (): Promise<void> => {
+    try {
+      await worker();
+    } catch (error) {
+      // The others end what they have begun, and take their testbeds away.
+      hosts.length = 0;
+      throw error;
+    }
+  };
+  const ends = await Promise.allSettled(Array.from({ length: CONCURRENT }, stopping));
+  const failed = ends.find((end) => end.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 /** The scenarios of each host, but not those that are run within another one. */

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { dataDirectory, workshopRoot } from '../paths.ts';
 import { compileCache } from './compile-cache.ts';
-import { systemPath, type Testbed } from './testbed.ts';
+import { NoTestbed, systemPath, type Testbed } from './testbed.ts';
 
 /** Who starts a program. */
 export type OrdinaryUser = {
@@ -128,7 +128,11 @@ export function student(file: string): OrdinaryUser {
   return { uid: ownerOf(file, 1000), gid: 1000, subordinate: { uids: range, gids: range } };
 }
 
-/** Lets the user come to a file. Only on the testbed's host, which is a copy. */
+/**
+ * Lets the user come to a file. Only on the testbed's host, which is a copy.
+ *
+ * @throws NoTestbed where that is not in our power
+ */
 function openTheWay(host: string, place: string, uid: number): void {
   for (let at = place; at !== '/'; at = path.dirname(at)) {
     const { mode, uid: owner } = fs.statSync(host + at);
@@ -137,8 +141,11 @@ function openTheWay(host: string, place: string, uid: number): void {
     try {
       fs.chmodSync(host + at, (mode & 0o7777) | wanted);
     } catch (error) {
-      // On a filesystem of its own it is the machine's, and shown read-only: then the program says what it cannot read.
       if ((error as NodeJS.ErrnoException).code !== 'EROFS') throw error;
+      // On a filesystem of its own, such as a tmpfs on /tmp, it is the machine's, and shown read-only.
+      throw new NoTestbed(
+        `an ordinary user, who starts the programs of this level, may not come to ${place}: ${at} is not open to everybody (chmod o+${mode & 0o100 ? 'rx' : 'r'} ${at}, or put the file elsewhere)`,
+      );
     }
   }
 }

@@ -66,7 +66,7 @@ export type Testbed = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-/** This machine does not let us make a testbed; the message says what was refused. */
+/** This machine does not let us make a testbed, or one that will do; the message says what was refused, and what to do. */
 export class NoTestbed extends Error {
   override name = 'NoTestbed';
 }
@@ -87,7 +87,10 @@ export async function openTestbed(shownPaths: readonly string[] = []): Promise<T
   try {
     return await open(shownPaths);
   } catch (error) {
-    throw new NoTestbed((error as Error).message, { cause: error });
+    throw new NoTestbed(
+      `${(error as Error).message}. A plain container has no right to make namespaces: use the virtual machine (vagrant up), or a container with --privileged`,
+      { cause: error },
+    );
   }
 }
 
