@@ -24,6 +24,10 @@ const oci = {
     '09.6': engine,
   },
 };
+const fenced = {
+  levels: ['bonus-fences'],
+  differs: oci.differs,
+};
 const oracles: readonly Oracle[] = [
   {
     name: 'bwrap',
@@ -45,6 +49,8 @@ const oracles: readonly Oracle[] = [
     },
   },
   { name: 'runc', ...oci },
+  { name: 'crun-fences', ...fenced },
+  { name: 'runc-fences', ...fenced },
 ];
 
 let grader: Grader;
@@ -54,12 +60,13 @@ beforeAll(() => {
 afterAll(() => grader.close());
 
 describe.for(oracles)('$name', ({ name, levels, differs }) => {
-  const missing = spawnSync(name, ['--version']).error !== undefined;
+  const [runtime] = name.split('-') as [string];
+  const missing = spawnSync(runtime, ['--version']).error !== undefined;
 
   // The last of its levels asks what all of them ask, but stops at the first check of an earlier level that fails.
   const last = levels.at(-1)!;
   test.for([...ofThisTurn(levels.slice(0, -1)), last])('is right about level %s', async (number, { skip }) => {
-    if (missing) skip(`${name} is not installed: sh tests/install-packages.sh`);
+    if (missing) skip(`${runtime} is not installed: sh tests/install-packages.sh`);
     const file = path.join(import.meta.dirname, 'oracles', `${name}.ts`);
     const only = number === last ? undefined : 'own';
     const { checks } = await grader.grade({ level: findLevel(number)!, target: 'file', file, only });

@@ -5,8 +5,17 @@ import * as linux from '#linux';
 import { box, type BoxOptions } from '#command-line';
 import { enterOwnMounts, prepareDirectory, prepareRoot, type Prepared } from './root.ts';
 
+/** What keeps the command from the kernel, as the runtime wants it described. */
+export type Fences = {
+  capabilities: readonly string[];
+  noNewPrivileges: boolean;
+  seccomp?: object;
+  maskedPaths: readonly string[];
+  readonlyPaths: readonly string[];
+};
+
 /** What Docker leaves to root in a container. */
-const capabilities = [
+const usualCapabilities = [
   'CAP_CHOWN',
   'CAP_DAC_OVERRIDE',
   'CAP_FSETID',
@@ -22,6 +31,13 @@ const capabilities = [
   'CAP_KILL',
 ];
 
+const withoutFences: Fences = {
+  capabilities: usualCapabilities,
+  noNewPrivileges: false,
+  maskedPaths: [],
+  readonlyPaths: [],
+};
+
 /** prctl(2): orphans below this process become its children, and it can wait for them. linux/prctl.h */
 const PR_SET_CHILD_SUBREAPER = 36;
 
@@ -29,14 +45,14 @@ const PR_SET_CHILD_SUBREAPER = 36;
  * Runs this box.ts with a runtime. As engines do it: the runtime makes the container and ends, and whoever started it
  * is left with the container's first process.
  */
-export function boxWith(runtime: 'crun' | 'runc'): void {
+export function boxWith(runtime: 'crun' | 'runc', fences: Fences = withoutFences): void {
   box((options) => {
     const place = prepareDirectory(options);
     const pidFile = `${place.directory}/pid`;
     linux.prctl(PR_SET_CHILD_SUBREAPER, 1);
     const made = ended(() => {
       const { directory, id, root } = prepareRoot(place);
-      fs.writeFileSync(`${directory}/config.json`, JSON.stringify(bundle(options, { directory, id, root })));
+      fs.writeFileSync(`${directory}/config.json`, JSON.stringify(bundle(options, { directory, id, root }, fences)));
       linux.execvp(runtime, [runtime, 'run', '--detach', '--bundle', directory, '--pid-file', pidFile, id]);
     });
     const container = path.basename(place.directory);
@@ -68,7 +84,11 @@ function ended(inChild: () => never): number {
 }
 
 /** The container as the runtime wants it described: https://github.com/opencontainers/runtime-spec */
-function bundle({ command, env, user, cpuShares, memory, memorySwap }: BoxOptions, { id, root }: Prepared): object {
+function bundle(
+  { command, env, user, cpuShares, memory, memorySwap }: BoxOptions,
+  { id, root }: Prepared,
+  { capabilities, noNewPrivileges, ...ofKernel }: Fences,
+): object {
   const [uid, gid = uid] = (user ?? '0').split(':').map(Number);
   const sets = ['bounding', 'effective', 'permitted'].map((name) => [name, user === null ? capabilities : []]);
   const limits = memory === null ? {} : { memory: { limit: bytes(memory), swap: swap(memory, memorySwap) } };
@@ -82,6 +102,7 @@ function bundle({ command, env, user, cpuShares, memory, memorySwap }: BoxOption
       args: command,
       env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
       cwd: '/',
+      noNewPrivileges,
       capabilities: Object.fromEntries(sets) as Record<string, string[]>,
     },
     mounts: [
@@ -99,6 +120,7 @@ function bundle({ command, env, user, cpuShares, memory, memorySwap }: BoxOption
       cgroupsPath: `/boxwright/${id}`,
       namespaces: ['pid', 'ipc', 'uts', 'mount', 'network', 'cgroup'].map((type) => ({ type })),
       resources: { ...limits, ...(cpuShares !== null && { cpu: { shares: cpuShares } }) },
+      ...ofKernel,
     },
   };
 }

@@ -1,0 +1,5 @@
+// A box.ts that leaves the container to runc, with the fences of engines.
+import { boxWith } from './oci.ts';
+import { engineFences } from './engine-fences.ts';
+
+boxWith('runc', engineFences());
