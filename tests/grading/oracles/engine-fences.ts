@@ -40,8 +40,8 @@ const machine = { x64: ['SCMP_ARCH_X86_64', 'amd64'], arm64: ['SCMP_ARCH_AARCH64
 
 /** Podman lets them through, so that a container can have containers in it. */
 const refusedByDocker = 'mount umount umount2 pivot_root setns unshare keyctl add_key request_key'.split(' ');
-/** The flags of clone for which it makes a namespace, but that of cgroups: none of them may be set. */
-const withoutNamespaces = { index: 0, value: 0x7e02_0000 & ~0x0200_0000, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' };
+/** The flags of clone for which it makes a namespace: none of them may be set. */
+const withoutNamespaces = { index: 0, value: 0x7e02_0000, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' };
 
 export function engineFences(): Fences {
   return {
