@@ -44,6 +44,12 @@ function rootOf(run: Run): Mount | undefined {
   return run.during?.commands[0]?.mounts.findLast(({ mountPoint }) => mountPoint === '/');
 }
 
+/** Its lower directories, as its mount has them. */
+function lowerdirOf(run: Run): string | null | undefined {
+  const root = rootOf(run);
+  return root && optionOf(root, 'lowerdir');
+}
+
 /** The call that mounted the layers. */
 function overlayCall(run: Run): Run['trace'][number] | undefined {
   return findCall(run, 'mount', ({ args }) => /overlay/.test(args[2] ?? '')) ?? findCall(run, 'mount');
@@ -160,7 +166,7 @@ check('04.2', 'the image is unpacked once, for all containers', {
     const anew = run.during!.image!.files.filter(({ path, inode }) => known.has(path) && known.get(path) !== inode);
     if (anew.length > 0) {
       const bytes = anew.reduce((sum, file) => sum + file.bytes, 0);
-      const [before, after] = [first.run!, run].map((each) => optionOf(rootOf(each)!, 'lowerdir'));
+      const [before, after] = [first.run!, run].map(lowerdirOf);
       return {
         expected,
         actual: `${anew.length} files of the image were made anew for it, ${bytes} bytes`,
@@ -222,7 +228,7 @@ check('04.3', 'an image is used only when it is complete', {
     return {
       expected,
       actual: `the container has an image in which ${lacking.length} of ${files.length} files are missing`,
-      evidence: [...left, `lowerdir=${optionOf(rootOf(run)!, 'lowerdir')}`],
+      evidence: [...left, `lowerdir=${lowerdirOf(run)}`],
     };
   },
 });
@@ -311,10 +317,7 @@ check('04.5', 'nothing changes the image', {
       };
     }
     // One in another place is not this image: 04.2 is about that.
-    const [before, beside] = [first.run!, run].map(rootOf);
-    const same =
-      before !== undefined && beside !== undefined && optionOf(before, 'lowerdir') === optionOf(beside, 'lowerdir');
-    const meanwhile = same ? run.during?.image : null;
+    const meanwhile = lowerdirOf(run) === lowerdirOf(first.run!) ? run.during?.image : null;
     const later = [meanwhile, imageAfter].find((tree) => tree != null && tree.digest !== image.digest);
     if (later == null) {
       return imageAfter === null

@@ -242,10 +242,7 @@ check('fences.5', 'nobody gets a user namespace, and new threads are still made'
   man: 'user_namespaces(7)',
   holds(run) {
     const expected = 'no user namespace through unshare and clone; and clone3 answers ENOSYS';
-    const open = [
-      ...(/^\d+$/.test(said(run, 'unshare user') ?? '') ? ['unshare'] : []),
-      ...(said(run, 'clone user') === '0' ? ['clone'] : []),
-    ];
+    const open = [...(unshared(run) ? ['unshare'] : []), ...(said(run, 'clone user') === '0' ? ['clone'] : [])];
     const rules = run.trace.filter(({ call }) => call === 'seccomp_rule_add');
     if (open.length > 0) {
       return {
@@ -369,11 +366,15 @@ function worked(run: Run): string[] {
   return names.filter((name) => ['done', '0'].includes(said(run, name) ?? '')).map((name) => `${name}: it worked`);
 }
 
+/** Whether unshare made a user namespace: then id could say who somebody is in it. */
+function unshared(run: Run): boolean {
+  return /^\d+$/.test(said(run, 'unshare user') ?? '');
+}
+
 /** How the ways to a user namespace ended. */
 function answers(run: Run): string[] {
-  const made = /^\d+$/.test(said(run, 'unshare user') ?? '');
   return [
-    `unshare(CLONE_NEWUSER): ${made ? 'done' : 'refused'}`,
+    `unshare(CLONE_NEWUSER): ${unshared(run) ? 'done' : 'refused'}`,
     `clone(CLONE_NEWUSER | SIGCHLD): ${answer(said(run, 'clone user'))}`,
     `clone3(…): ${answer(said(run, 'clone3'))}`,
   ];

@@ -139,17 +139,18 @@ function unanswered(run: Run, probe: string, expected: string): Finding | undefi
 /** The first probe whose answer is another one. */
 function difference(run: Run, wanted: Readonly<Record<string, string>>): Finding | undefined {
   for (const [probe, answer] of Object.entries(wanted)) {
-    const missing = unanswered(run, probe, `an answer from ${looks[probe as keyof typeof looks]}`);
+    const look = looks[probe as keyof typeof looks];
+    const missing = unanswered(run, probe, `an answer from ${look}`);
     if (missing !== undefined) return missing;
     const found = said(run, probe)!;
     if (found === answer) continue;
     return {
-      expected: `${looks[probe as keyof typeof looks]}: ${answer === '' ? '(nothing)' : answer}`,
+      expected: `${look}: ${answer === '' ? '(nothing)' : answer}`,
       actual: found === '' ? 'it printed nothing' : `it printed: ${found}`,
       evidence: layersOf(run),
       at: overlayCall(run),
       seenIn: run,
-      reproduce: `${/^-i \S+/.exec(run.scenario.reproduce)![0]} sh -c '${looks[probe as keyof typeof looks]}'`,
+      reproduce: `${/^-i \S+/.exec(run.scenario.reproduce)![0]} sh -c '${look}'`,
     };
   }
   return undefined;

@@ -254,17 +254,18 @@ check('network.4', 'the command starts when its network is there: not before, an
     }
     const without = impossible.run!;
     if (hasNetwork(without)) return undefined;
-    const alone = 'where the network cannot be made: a message, status 125, and no command';
-    const evidence = ['ip: on this host it only fails', ...showStderr(without)];
+    const told = {
+      expected: 'where the network cannot be made: a message, status 125, and no command',
+      evidence: ['ip: on this host it only fails', ...showStderr(without)],
+      seenIn: without,
+    };
     if (said(without, 'addresses') !== null) {
-      return { expected: alone, actual: 'the command ran without a network', evidence, seenIn: without };
+      return { ...told, actual: 'the command ran without a network' };
     }
     if (without.exitCode !== 125 || without.stderr.trim() === '') {
-      return { expected: alone, actual: showEnd(without), evidence, seenIn: without };
+      return { ...told, actual: showEnd(without) };
     }
-    return without.left.length === 0
-      ? undefined
-      : { expected: alone, actual: 'a process of it is still there', evidence, seenIn: without };
+    return without.left.length === 0 ? undefined : { ...told, actual: 'a process of it is still there' };
   },
 });
 

@@ -322,11 +322,11 @@ check('rootless.6', 'whoever has no subordinate ids gets a container with one id
 function refusal(run: Run, one: Scenario, option: string): Finding | undefined {
   const asked = one.reproduce.replace(/ true$/, '');
   const expected = `for ${asked}: status 125, and a sentence that names ${option}`;
-  if (run.stdout.includes('it ran'))
-    return { expected, actual: 'the command ran', evidence: showStderr(run), seenIn: run };
-  if (run.exitCode !== 125) return { expected, actual: showEnd(run), evidence: showStderr(run), seenIn: run };
+  const told = { evidence: showStderr(run), seenIn: run };
+  if (run.stdout.includes('it ran')) return { expected, actual: 'the command ran', ...told };
+  if (run.exitCode !== 125) return { expected, actual: showEnd(run), ...told };
   if (!run.stderr.includes(option)) {
-    return { expected, actual: `stderr does not name ${option}`, evidence: showStderr(run), seenIn: run };
+    return { expected, actual: `stderr does not name ${option}`, ...told };
   }
   const left = [...run.containers.map(({ path }) => path), ...run.cgroups];
   if (left.length === 0) return undefined;

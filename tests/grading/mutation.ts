@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { cgroupVersion } from '../../workshop/grading/cgroup-mounts.ts';
 import { type Level, neighbours, solutionFile } from '../../workshop/levels.ts';
 import { workshopRoot } from '../../workshop/paths.ts';
-import type { GraderPool } from './grader-pool.ts';
+import { type GraderPool, writeProgram } from './grader-pool.ts';
 import { type Mutant, mutantsOf } from './mutants.ts';
 
 const runFile = promisify(execFile);
@@ -75,20 +75,14 @@ export async function gradeMutants(
     excuses.filter(({ wrongWith }) => wrongWith !== cgroupVersion()).flatMap(({ mutants: keys }) => keys),
   );
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'boxwright-mutants-'));
-  // Those of bonus-rootless are started by an ordinary user.
-  fs.chmodSync(directory, 0o755);
   const remove = (): void => fs.rmSync(directory, { recursive: true, force: true });
   // Also on Ctrl-C, which ends a command here and now.
   process.once('exit', remove);
   try {
-    const files = mutants.map(({ program }, index) => {
-      const file = path.join(directory, `mutant-${index}.ts`);
-      fs.writeFileSync(file, program);
-      return file;
-    });
+    const files = mutants.map(({ program }, index) => writeProgram({ name: `mutant-${index}`, program }, directory));
     await needPass(level, directory, graders);
-    /** Checks that have failed a mutant, the latest first. */
-    const killers: string[] = [];
+    /** The level's own checks that have failed a mutant, the latest first; two of them. */
+    let latest: string[] = [];
     const broken = await withoutNames(files);
     const results = await Promise.all(
       mutants.map(async (mutant, index) => {
@@ -108,13 +102,13 @@ export async function gradeMutants(
       if (broken.has(file)) return { kind: 'broken' };
       // One check that fails is enough. Most often it is the one that failed the mutant of the line before, so that is
       // asked first, alone; and most mutants that fail at all fail one of the level's own.
-      const latest = killers.slice(0, 2).map((id) => [id]);
-      for (const only of [...latest, 'own', undefined] as const) {
+      for (const only of [...latest.map((id) => [id]), 'own', undefined] as const) {
         const result = await graders.grade({ level, target: 'file', file, only });
         if ('fault' in result) return { kind: 'fault', message: result.fault };
         const failed = result.checks.filter(({ status }) => status === 'failed').map(({ id }) => id);
         if (failed.length === 0) continue;
-        killers.splice(0, killers.length, ...new Set([failed[0]!, ...killers]));
+        // What all earlier levels say together is no check that could be asked alone.
+        if (only !== undefined) latest = [...new Set([failed[0]!, ...latest])].slice(0, 2);
         return { kind: 'killed', by: failed };
       }
       return { kind: excused.has(mutant.key) ? 'equivalent' : 'survived' };
@@ -127,8 +121,7 @@ export async function gradeMutants(
 
 /** The solution, graded as its mutants are, must pass: or all of them would be killed by something else. */
 async function needPass(level: Level, directory: string, graders: GraderPool): Promise<void> {
-  const file = path.join(directory, 'solution.ts');
-  fs.copyFileSync(solutionFile(level), file);
+  const file = writeProgram({ name: 'solution', program: fs.readFileSync(solutionFile(level), 'utf8') }, directory);
   const result = await graders.grade({ level, target: 'file', file });
   if ('fault' in result) throw new Error(result.fault);
   const failed = result.checks.find(({ status }) => status === 'failed');

@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { needBusybox, withoutTestbed } from '../cli/command.ts';
+import { needBusybox, notReady } from '../cli/command.ts';
 import { fillCompileCache } from '../grading/compile-cache.ts';
 import { type Grader, openGrader } from '../grading/grader.ts';
 import type { GradeResult } from '../grading/result.ts';
@@ -29,7 +29,7 @@ export async function readyHere(yes: boolean): Promise<void> {
   try {
     await (await openTestbed()).close();
   } catch (error) {
-    if (error instanceof NoTestbed) throw withoutTestbed(error);
+    if (error instanceof NoTestbed) throw notReady(error);
     throw error;
   }
   // For what every box.ts loads. Not for theirs: Node would read whatever they name in an import, as root, out here.

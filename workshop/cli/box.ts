@@ -13,11 +13,10 @@ import {
   exitStatus,
   levelNamed,
   needBusybox,
-  NotReady,
   options,
   takeBoxFile,
   UsageError,
-  withoutTestbed,
+  notReady,
 } from './command.ts';
 import { needStarter, starterOn } from './starter.ts';
 import type { Level } from '../levels.ts';
@@ -58,7 +57,7 @@ async function main(argv: string[]): Promise<number> {
   await needBusybox(false);
   await fillCompileCache(file);
   await using testbed = await openTestbed([file]).catch((error: unknown) => {
-    throw withoutTestbed(error);
+    throw notReady(error);
   });
   const words = rest[0] === 'host' ? hostShell(testbed, file, rest.slice(1)) : programCommand(file, rest);
   const terminal = process.env['TERM'];
@@ -123,7 +122,7 @@ async function pull(level: Level, words: string[]): Promise<number> {
     const [all, now] = [bytes, fetched].map((count) => `${(count / BYTES_PER_MB).toFixed(1)} MB`);
     process.stdout.write(`image ${name}: ${layers} layers, ${all}, of which ${now} were fetched\n  ${digest}\n`);
   } catch (error) {
-    throw new NotReady((error as Error).message, { cause: error });
+    throw notReady(error);
   }
   return exitStatus.passed;
 }

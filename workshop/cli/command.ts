@@ -156,13 +156,13 @@ export async function needBusybox(yes: boolean): Promise<void> {
   try {
     ready = await ensureImage('busybox', { yes });
   } catch (error) {
-    throw new NotReady((error as Error).message, { cause: error });
+    throw notReady(error);
   }
   if (!ready) throw new NotReady('the image busybox is not built: run "npm run setup"');
 }
 
-/** How a command ends where a testbed could not be made. */
-export function withoutTestbed(error: unknown): NotReady {
+/** How a command ends where an error says that this machine is not ready. */
+export function notReady(error: unknown): NotReady {
   return new NotReady((error as Error).message, { cause: error });
 }
 

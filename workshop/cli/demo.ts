@@ -10,16 +10,7 @@ import { fileOf } from '../grading/run-grader.ts';
 import type { Target } from '../grading/result.ts';
 import { type Level, spoken } from '../levels.ts';
 import { currentLevel, readProgress } from '../progress.ts';
-import {
-  becomeRoot,
-  boxFile,
-  command,
-  exitStatus,
-  levelNamed,
-  options,
-  UsageError,
-  withoutTestbed,
-} from './command.ts';
+import { becomeRoot, boxFile, command, exitStatus, levelNamed, options, UsageError, notReady } from './command.ts';
 
 const help = `Usage: npm run demo [level] [-- options]
 
@@ -105,7 +96,7 @@ function secondsOf(typed: string): number {
 /** Shows everything; false where somebody has seen enough. */
 async function play(stage: Stage, level: Level, file: string, target: Target): Promise<boolean> {
   await using testbed = await openTestbed([file]).catch((error: unknown) => {
-    throw withoutTestbed(error);
+    throw notReady(error);
   });
   const fresh = target === 'solution' ? newLines(level) : new Set<number>();
   const code = codeOf(file);

@@ -4,7 +4,7 @@ import { buildWithProgress } from '../images/ensure.ts';
 import { IMAGE_NAMES, isImageReady, verifyImage } from '../images/image.ts';
 import { dataDirectory } from '../paths.ts';
 import type { ImageInfo, ImageName } from '../images/image.ts';
-import { becomeRoot, command, exitStatus, NotReady, options } from './command.ts';
+import { becomeRoot, command, exitStatus, notReady, options } from './command.ts';
 
 const help = `Usage: npm run setup -- [options]
 
@@ -26,7 +26,7 @@ async function main(argv: string[]): Promise<number> {
   try {
     for (const name of values.all ? IMAGE_NAMES : (['busybox'] as const)) await setUp(name, values.force === true);
   } catch (error) {
-    throw new NotReady((error as Error).message, { cause: error });
+    throw notReady(error);
   }
   return exitStatus.passed;
 }

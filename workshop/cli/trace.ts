@@ -14,7 +14,7 @@ import { programCommand } from '../grading/student-program.ts';
 import { openTestbed } from '../grading/testbed.ts';
 import { findLevel } from '../levels.ts';
 import { currentLevel } from '../progress.ts';
-import { becomeRoot, command, exitStatus, levelNamed, needBusybox, takeBoxFile, withoutTestbed } from './command.ts';
+import { becomeRoot, command, exitStatus, levelNamed, needBusybox, takeBoxFile, notReady } from './command.ts';
 import { needStarter, starterOn } from './starter.ts';
 
 const help = `Usage: npm run trace [level] -- [options] <command…>
@@ -52,7 +52,7 @@ async function main(argv: string[]): Promise<number> {
   await needBusybox(false);
   await fillCompileCache(file);
   await using testbed = await openTestbed([file]).catch((error: unknown) => {
-    throw withoutTestbed(error);
+    throw notReady(error);
   });
   // Ctrl-C is for what runs in the testbed; we only wait for it to end.
   process.on('SIGINT', () => {});

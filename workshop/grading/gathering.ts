@@ -24,21 +24,18 @@ export async function gather(opened: Promise<Testbed>[]): Promise<void> {
   const planned = new Map(runs.map((each) => [each.scenario, each]));
   const hosts = hostsOf(runs);
   const worker = async (): Promise<void> => {
-    for (let host = hosts.shift(); host !== undefined; host = hosts.shift()) {
-      await using testbed = await (opened.shift() ?? openTestbed([file]));
-      await runOnOneHost(testbed, host, planned);
-    }
-  };
-  const stopping = async (): Promise<void> => {
     try {
-      await worker();
+      for (let host = hosts.shift(); host !== undefined; host = hosts.shift()) {
+        await using testbed = await (opened.shift() ?? openTestbed([file]));
+        await runOnOneHost(testbed, host, planned);
+      }
     } catch (error) {
       // The others end what they have begun, and take their testbeds away.
       hosts.length = 0;
       throw error;
     }
   };
-  const ends = await Promise.allSettled(Array.from({ length: CONCURRENT }, stopping));
+  const ends = await Promise.allSettled(Array.from({ length: CONCURRENT }, worker));
   const failed = ends.find((end) => end.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
 }

@@ -128,8 +128,10 @@ export type Run = {
 const USUAL_LIMIT = 10;
 /** The same on this machine: BOXWRIGHT_TIME_LIMIT is for emulated ones. */
 const TIME_LIMIT = Number(process.env['BOXWRIGHT_TIME_LIMIT'] ?? USUAL_LIMIT);
+/** How many times as long as usual everything may take here. */
+const SLOWNESS = TIME_LIMIT / USUAL_LIMIT;
 /** Seconds of doing nothing after which it is clear that the kernel has no reason to end a process. */
-const END_LIMIT = TIME_LIMIT / 10;
+const END_LIMIT = SLOWNESS;
 /** Bytes. */
 const OUTPUT_LIMIT = 256 * 1024;
 
@@ -152,7 +154,7 @@ export async function runOn(
   scenario: Scenario,
   {
     keep,
-    limit = ((scenario.limit ?? USUAL_LIMIT) / USUAL_LIMIT) * TIME_LIMIT,
+    limit = (scenario.limit ?? USUAL_LIMIT) * SLOWNESS,
     idleLimit = limit,
   }: { keep?: (run: Run) => void; limit?: number; idleLimit?: number } = {},
 ): Promise<Run> {

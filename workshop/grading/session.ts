@@ -1,6 +1,6 @@
 // Grading as a command does it: the machine made ready, the verdict shown and kept, and nothing left on a signal.
 import { needStarter } from '../cli/starter.ts';
-import { endOnSignals, exitStatus, needBusybox, withoutTestbed } from '../cli/command.ts';
+import { endOnSignals, exitStatus, needBusybox, notReady } from '../cli/command.ts';
 import type { Level } from '../levels.ts';
 import { ProgressUnusable, recordResult } from '../progress.ts';
 import { fillCompileCache } from './compile-cache.ts';
@@ -75,7 +75,7 @@ export function explaining(main: (argv: string[]) => Promise<number>): (argv: st
     try {
       return await main(argv);
     } catch (error) {
-      if (error instanceof NoTestbed) throw withoutTestbed(error);
+      if (error instanceof NoTestbed) throw notReady(error);
       if (!(error instanceof GraderFault)) throw error;
       await sweepTestbeds(process.pid);
       process.stderr.write(`The grader itself broke; this says nothing about your program: ${error.message}\n`);
